@@ -1,0 +1,125 @@
+"""What the engine asks of the world: small Protocols, each with one contract suite in tests/contract.
+
+Not for implementations. No method takes a weight: evidence goes in one direction, scores are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from ranking.types import (
+    CollectionStatistics,
+    Document,
+    Evidence,
+    Floats,
+    Node,
+    Passage,
+    PassageEvidence,
+    Plan,
+    StoredDocument,
+    TermStatistics,
+)
+
+
+class SearchIndex(Protocol):
+    """One immutable generation, open for reading by any number of threads."""
+
+    @property
+    def statistics(self) -> CollectionStatistics:
+        """Sizes; `statistics.generation` names the generation."""
+        ...
+
+    def term_statistics(self, tokens: Sequence[tuple[str, bool]], *, stem: bool) -> tuple[TermStatistics, ...]:
+        """df of each (token, exact). With `stem`, tokens that are not exact match by their stem."""
+        ...
+
+    def count(self, node: Node | None) -> int:
+        """How many documents satisfy the node (None: all). Exact."""
+        ...
+
+    def recall(self, plan: Plan) -> Evidence:
+        """Candidates of every retriever of the plan (a union), each satisfying `plan.condition`, with evidence
+        for each. When fewer than `plan.minimum` were found and more satisfy the condition, others are added
+        (by authority, then id), with rank 0 in every retriever. Order of rows: ascending id."""
+        ...
+
+    def passage_evidence(self, plan: Plan, ids: Sequence[str]) -> tuple[PassageEvidence, ...]:
+        """Every passage of these documents under this plan, in the order of `ids`."""
+        ...
+
+    def fetch(self, ids: Sequence[str], *, text: bool = False) -> tuple[StoredDocument, ...]:
+        """These documents, in order; KeyError names the first that is not there."""
+        ...
+
+    def fetch_passages(self, wanted: Sequence[tuple[str, int]]) -> tuple[Passage, ...]:
+        """Passages by (document id, ordinal), in order."""
+        ...
+
+    def passage_vectors(self, wanted: Sequence[tuple[str, int]]) -> Floats:
+        """[len(wanted), d] unit vectors, as stored."""
+        ...
+
+    def resolve(self, reference: str) -> str | None:
+        """A document id for an id or a URL (canonical or as crawled), or None."""
+        ...
+
+    def near_ids(self, reference: str, limit: int = 3) -> tuple[str, ...]:
+        """Ids or URLs that look like this one, for an error message."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """sites, languages, filetypes: name -> documents (largest first, at most 100 each); dates
+        {oldest, newest}; sample titles. JSON-ready."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files. Idempotent."""
+        ...
+
+
+class Embedder(Protocol):
+    """Text to unit vectors; the same text gives the same vector on every call."""
+
+    @property
+    def id(self) -> str:
+        """Model, revision and quantisation: vectors of different ids must not meet."""
+        ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """[len(texts), dimension] float32, unit length. Safe to call from several threads."""
+        ...
+
+
+class Reranker(Protocol):
+    """A slow second opinion on few candidates."""
+
+    @property
+    def id(self) -> str: ...
+
+    def score(self, query: str, texts: Sequence[str]) -> Floats:
+        """[len(texts)] in [0, 1], higher is better."""
+        ...
+
+
+class DocumentSink(Protocol):
+    """Where a crawler or an importer puts documents. Upsert by id: the last one wins."""
+
+    def add(self, documents: Iterable[Document]) -> int:
+        """Store them, all or none; returns how many were new or changed."""
+        ...
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Forget them; unknown ids are no error; returns how many were there."""
+        ...
+
+
+class Clock(Protocol):
+    """The only source of time in ranking and sessions."""
+
+    def now(self) -> float:
+        """Epoch seconds, UTC."""
+        ...

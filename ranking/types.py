@@ -1,0 +1,426 @@
+"""The nouns of Forage: given nothing, names everything that the other parts pass to each other.
+
+Frozen, slotted dataclasses; arrays are numpy and must not be written to. Not for behaviour: a noun
+here has at most a derived property. Shapes: n candidates, T query terms, F fields, d dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
+Mask = NDArray[np.bool_]
+
+FIELDS: Final = ("title", "heading", "body", "url", "anchor")
+"""The lexical fields, in the order of every array with an F axis."""
+
+# ---------------------------------------------------------------- what is indexed
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An outgoing link: absolute target URL and the text it was given."""
+
+    url: str
+    text: str = ""
+    nofollow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One version of a page. `text` is Markdown; dates are YYYY, YYYY-MM, YYYY-MM-DD or RFC 3339."""
+
+    id: str
+    url: str
+    title: str
+    text: str
+    site: str = ""  # host, lower case, without port
+    language: str | None = None  # ISO 639-1
+    author: str | None = None
+    published_at: str | None = None
+    modified_at: str | None = None
+    fetched_at: str | None = None
+    filetype: str = "html"  # html | txt | md | pdf | ...
+    content_hash: str = ""  # of title and text: equal hash, equal content
+    links: tuple[Link, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A run of a document's text, the unit that carries a vector; id is `document#ordinal`."""
+
+    document: str
+    ordinal: int
+    text: str
+    heading: str = ""  # the headings above it, joined with " > "
+    start: int = 0  # character offsets into Document.text
+    end: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.document}#{self.ordinal}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as the index gives it back, with what the index itself knows of it."""
+
+    document: Document  # `text` is "" unless it was asked for
+    passages: int  # how many it has
+    words: int
+    inlinks: int
+    authority: float  # [0, 1]: see the signal of that name
+    cluster: str  # near-duplicates share it
+    quality: float = 0.0
+
+
+# ---------------------------------------------------------------- what was asked
+
+FilterKind = Literal[
+    "site", "domain", "lang", "filetype", "after", "before", "inurl", "url_prefix", "metadata", "link", "related"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A document that holds this token (in `field`, or in any field)."""
+
+    token: str
+    field: str | None = None
+    boost: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """These surface tokens in a row in one field, at most `slop` moves apart; `ordered=False` for AROUND."""
+
+    tokens: tuple[str, ...]
+    field: str | None = None
+    slop: int = 0
+    ordered: bool = True
+    boost: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A document with a token that begins so."""
+
+    token: str
+    field: str | None = None
+    boost: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A structured constraint: `value` is canonical text (`bound`: comparison operator for metadata)."""
+
+    kind: FilterKind
+    value: str
+    name: str = ""  # metadata field
+    bound: str = "eq"  # eq | gte | gt | lte | lt | in (value: JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    children: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Any_:
+    children: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    child: Node
+
+
+Node = Term | Phrase | Prefix | Filter | All | Any_ | Not
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What the parser read as an operator (or refused to): `text` as written, at [start, end) of the query."""
+
+    text: str
+    kind: str  # site, phrase, exclude, require, or, group, ... or "text" when it was taken as plain words
+    start: int
+    end: int
+    node: Node | None = None  # None: it constrains nothing
+    executed: bool = True
+    notice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTerm:
+    """A token that earns score, once each. `fields` empty: every field. `source`: query, expansion, ..."""
+
+    token: str
+    boost: float = 1.0
+    fields: tuple[str, ...] = ()
+    exact: bool = False  # from a quoted phrase: matches its surface, never its stem
+    source: str = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Parsed query text. A document must satisfy `condition`; it earns score from `terms` and `phrases`."""
+
+    text: str
+    terms: tuple[ScoredTerm, ...]
+    phrases: tuple[Phrase, ...]
+    condition: Node | None
+    operators: tuple[Operator, ...]
+    meaning: str  # operators taken out: what the embedder reads
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence for the agent, with a code for its program."""
+
+    code: str
+    message: str
+
+
+# ---------------------------------------------------------------- what the index knows
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStatistics:
+    """Sizes of one generation."""
+
+    generation: str
+    documents: int
+    passages: int
+    average_length: Mapping[str, float]  # tokens, by field, over all documents
+    embedder: str | None  # id of the model behind the vectors; None: no vectors
+    dimension: int
+    languages: Mapping[str, int]
+    sites: int
+    newest: float | None = None  # epoch seconds of the newest known date
+
+
+@dataclass(frozen=True, slots=True)
+class TermStatistics:
+    """df of one query token. `forms`: the index forms (surface tokens or stems) that count as it."""
+
+    token: str
+    forms: tuple[str, ...]
+    df: int  # documents with it in any field
+    field_df: Mapping[str, int]
+    exact: bool  # forms are surface tokens
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTerm:
+    """A term with the decision on it. `kept`: it takes part in recall; every term takes part in scoring
+    unless `scored` is False (a stop word beside other words)."""
+
+    term: ScoredTerm
+    statistics: TermStatistics
+    idf: float
+    kept: bool = True
+    scored: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRetriever:
+    """One retriever with its depth; `parameters` are the request's own, validated."""
+
+    name: str
+    type: str  # bm25 | dense
+    k: int
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that the index is asked for. Carries no weight: an index returns evidence, never a score."""
+
+    query: Query
+    terms: tuple[PlannedTerm, ...]
+    condition: Node | None  # filters of the request and of the query text together
+    retrievers: tuple[PlannedRetriever, ...]
+    vector: Floats | None  # [d], unit length
+    needs: frozenset[str]  # of: lexical, positions, dense, vectors, attributes
+    minimum: int  # return at least so many documents when so many satisfy the condition
+    statistics: CollectionStatistics
+    postings: int  # predicted cost of lexical recall
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One line of the trace; `came` in, `went` out."""
+
+    name: str
+    ms: float
+    came: int = 0
+    went: int = 0
+    postings: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Body hits of the query's terms in document order: row i owns [offsets[i], offsets[i+1])."""
+
+    offsets: Longs  # [n+1]
+    term: Ints  # index into Plan.terms
+    position: Ints  # token position in the body
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the index knows of n candidate documents; row i of every array is candidate i.
+
+    `rows` are the index's own numbers. `ranks[name][i]` is 1 for a retriever's best, 0 for not found.
+    `attributes` holds float64 columns: published, modified, fetched (epoch seconds, NaN unknown), authority,
+    inlinks, url_depth, words, quality; and int64 columns site, cluster, content (equal number, equal thing).
+    `phrases[p, i]`: how often Query.phrases[p] occurs (body or title), when there are phrases.
+    """
+
+    generation: str
+    ids: tuple[str, ...]
+    rows: Longs
+    ranks: Mapping[str, Ints]
+    tf: Floats  # [F, T, n]; an all-zero F row for a field that is not indexed
+    dl: Floats  # [F, n] tokens
+    cosine: Floats  # [n] best passage; NaN without vectors
+    cosine_mean: Floats  # [n] mean of the best three
+    attributes: Mapping[str, NDArray[Any]]
+    phrases: Floats  # [P, n]
+    positions: Positions | None = None
+    vectors: Floats | None = None  # [n, d] of the best passage
+    operator_matches: tuple[int, ...] = ()  # per Query.operators: documents that it matches alone, -1 unknown
+    allowed: int = 0  # documents that satisfy the condition
+    stages: tuple[Stage, ...] = ()
+    degraded: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class PassageEvidence:
+    """The passages of one document under one plan, by ordinal."""
+
+    document: str
+    ordinals: Ints  # [m]
+    cosine: Floats  # [m]; NaN without vectors
+    bm25: Floats  # [m] in [0, 1], theoretical scale
+
+
+# ---------------------------------------------------------------- what a session knows
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDocument:
+    """What one reader was shown of one document."""
+
+    document: str
+    seq: int  # of the first showing
+    rank: int  # at the first showing
+    calls_ago: int  # searches of this reader since the latest showing; 0: the latest call
+    content_hash: str
+    cluster: str
+    passages: frozenset[int] = frozenset()  # ordinals
+    shingles: frozenset[int] = frozenset()  # hashed word shingles of the passages shown
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """The fold of a session's log as one reader's call sees it. EMPTY stands for no session."""
+
+    seen: Mapping[str, SeenDocument] = field(default_factory=dict)
+    clusters: Mapping[str, str] = field(default_factory=dict)  # cluster -> a seen document of it
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # document -> other readers shown it
+    vectors: Floats | None = None  # [s, d] of what was shown, for novelty
+    snapshot_seq: int = 0
+    calls: int = 0  # searches of this reader
+
+
+# ---------------------------------------------------------------- what comes out
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMark:
+    """How the session saw a result before: the first showing, and other readers who were shown it."""
+
+    seq: int
+    rank: int
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A candidate with its score and the account of it: `contributions` sum to `score`."""
+
+    id: str
+    row: int  # row of Evidence
+    score: float
+    stateless_rank: int  # 1-based rank before anything a session did
+    signals: Mapping[str, float]
+    signals_missing: tuple[str, ...]
+    contributions: Mapping[str, float]
+    moves: tuple[str, ...] = ()
+    seen: SeenMark | None = None
+    updated: bool = False  # seen, but its content changed since
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """A seen document that would have made the page."""
+
+    id: str
+    shown_at: int
+    rank_now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The order, best first. `page` is what to show; `scored` the whole list it was taken from."""
+
+    page: tuple[Scored, ...]
+    scored: tuple[Scored, ...]
+    stubs: tuple[Stub, ...] = ()
+    exact: bool | None = None
+    exhausted: bool = False
+    unseen: int = 0  # unseen candidates recalled
+    notices: tuple[Notice, ...] = ()
+    stages: tuple[Stage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPassage:
+    """A passage as it goes into the answer."""
+
+    passage: Passage
+    score: float
+    seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one event records of one result; enough to fold `seen` and to read the session back."""
+
+    document: str
+    url: str
+    title: str
+    rank: int
+    score: float
+    content_hash: str
+    cluster: str
+    passages: tuple[int, ...] = ()
+    shingles: tuple[int, ...] = ()
