@@ -286,7 +286,8 @@ class Evidence:
 
     `rows` are the index's own numbers. `ranks[name][i]` is 1 for a retriever's best, 0 for not found.
     `attributes` holds float64 columns: published, modified, fetched (epoch seconds, NaN unknown), authority,
-    inlinks, url_depth, words, quality; and int64 columns site, cluster, content (equal number, equal thing).
+    inlinks, url_depth, words, quality, passages (how many); and int64 columns site, cluster, content, which are
+    `ranking.identity.number_of` of Document.site, StoredDocument.cluster and Document.content_hash.
     `phrases[p, i]`: how often Query.phrases[p] occurs (body or title), when there are phrases.
     """
 

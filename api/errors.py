@@ -1,0 +1,67 @@
+"""What the engine's doors may refuse, beyond the trees of the packages below.
+
+ForageError
+└── ApiError
+    ├── MalformedRequestError    the body is not what was promised (JSON, content type)
+    ├── InvalidRequestError      a field is unknown, of a wrong type or out of range
+    ├── NotFoundError            a collection, session, generation, document or profile that is not there
+    ├── AlreadyExistsError       a name that is taken
+    ├── ConflictingRetryError    one request_id with two bodies
+    ├── BodyTooLargeError
+    ├── UnauthorizedError        no key, or one nobody was given
+    └── OverloadedError          too many requests wait already
+"""
+
+from __future__ import annotations
+
+from ranking.errors import ForageError
+
+
+class ApiError(ForageError):
+    """Anything that api raises."""
+
+
+class MalformedRequestError(ApiError):
+    code = "malformed_request"
+    status = 400
+
+
+class UnsupportedMediaTypeError(ApiError):
+    code = "unsupported_media_type"
+    status = 415
+
+
+class InvalidRequestError(ApiError):
+    code = "invalid_request"
+    status = 422
+
+
+class NotFoundError(ApiError):
+    code = "not_found"
+    status = 404
+
+
+class AlreadyExistsError(ApiError):
+    code = "already_exists"
+    status = 409
+
+
+class ConflictingRetryError(ApiError):
+    code = "conflicting_retry"
+    status = 409
+
+
+class BodyTooLargeError(ApiError):
+    code = "body_too_large"
+    status = 413
+
+
+class UnauthorizedError(ApiError):
+    code = "unauthorized"
+    status = 401
+
+
+class OverloadedError(ApiError):
+    code = "overloaded"
+    status = 503
+    retryable = True

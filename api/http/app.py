@@ -1,0 +1,70 @@
+"""The one composition root: given settings, returns the ASGI application.
+
+Not for behaviour: doors are in routes/, what they call is api/engine.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from api.engine import Engine
+from api.http.admission import Workers
+from api.http.auth import Keys
+from api.http.errors import install_error_handlers
+from api.http.metrics import MetricsMiddleware
+from api.http.routes import catalogue, collections, crawls, operations, search, sessions
+from api.settings import Settings
+
+LANE_THREADS = 2
+"""Ingests and deletions that run at once: the collection's lock is the real limit."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application, with its engine, workers and keys in `app.state`."""
+    settings = settings or Settings()
+    settings.check_binding()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.engine.warm_up()
+        yield
+        app.state.engine.close()
+
+    app = FastAPI(
+        title="Forage",
+        version="0.1.0",
+        summary="Web search for research agents: open ranking, sessions that remember",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.engine = Engine(settings)
+    app.state.workers = Workers(settings.search_threads, settings.max_waiting)
+    app.state.lanes = Workers(LANE_THREADS, settings.max_waiting)
+    app.state.keys = Keys(settings.keys())
+    install_error_handlers(app)
+    app.add_middleware(MetricsMiddleware)
+    for module in (search, catalogue, sessions, collections, crawls, operations):
+        app.include_router(module.router)
+    _share_definitions(app)
+    return app
+
+
+def _share_definitions(app: FastAPI) -> None:
+    """Move the models that routes document by hand into the components of /openapi.json."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = generate()
+        shared = schema.setdefault("components", {}).setdefault("schemas", {})
+        for operations_of_path in schema["paths"].values():
+            for operation in operations_of_path.values():
+                shared.update(operation.pop("x-forage-definitions", {}))
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

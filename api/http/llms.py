@@ -1,0 +1,47 @@
+"""/llms.txt: given nothing, returns one page that tells an agent how to use this server."""
+
+from __future__ import annotations
+
+from ranking.operators import OPERATORS
+from ranking.signals.catalogue import SIGNALS
+
+
+def llms_text() -> str:
+    """Markdown; operators and signals come from their catalogues."""
+    operators = "\n".join(f"- `{spec.syntax}`: {spec.meaning}" for spec in OPERATORS)
+    signals = ", ".join(f"`{name}`" for name in SIGNALS)
+    return f"""# Forage
+
+> A web-search engine for research agents. Every ranking weight is yours per query, and a session remembers what
+> you were shown.
+
+## Search
+
+POST /v1/search with {{"query": "..."}}. Queries may have 8,000 characters; long, exact questions are welcome.
+Send back the `session_id` you get: results shown before move down (and stand in `stubs`), so that each page
+brings something new. Send a `request_id` to make a retry safe. `"session": {{"record": false}}` is a stateless call.
+
+Useful fields: `max_results` (1-100), `filters` (include_sites, exclude_sites, after, before, languages, filetypes,
+url_prefixes), `weights` (per signal; "*" sets all others), `content` (passages, max_chars_per_result,
+max_tokens_total), `explain` (signals, contributions, stages), `session.seen` (demote, new_passages, drop, off).
+
+The answer's `resolved` is the whole request with every default: change one number and send it again.
+`query.operators` says what was read as an operator; `terms_missing` of a hit says which words it lacks.
+
+## Operators
+
+{operators}
+
+## Signals
+
+{signals}. GET /v1/signals has each one's formula and default weight.
+
+## More
+
+- POST /v1/plan: the same body, nothing searched: terms, cost, matches
+- POST /v1/contents: {{"ids": [...]}} or {{"urls": [...]}}: Markdown, passages, links
+- GET /v1/describe?collection=default: sites, languages, dates
+- GET /v1/sessions/ID: what the session did and saw
+- Errors have one shape; `error.corrected_request` can be sent as it is
+- GET /openapi.json: every field
+"""

@@ -1,0 +1,78 @@
+"""Crawl jobs: start, read, follow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Final
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+
+from api.http.auth import tenant_of
+from api.http.bodies import documented
+from api.http.routes.search import engine_of, json_response, payload_of, workers_of
+from api.requests import CrawlRequest
+
+router = APIRouter(tags=["crawls"])
+
+POLL_S: Final = 0.25
+"""How often a followed job's log is read: quick to the eye, cheap to the disk."""
+KEEP_ALIVE_S: Final = 15.0
+"""A comment line after so much silence keeps proxies from closing the stream."""
+
+
+@router.post("/v1/crawls", status_code=202, openapi_extra=documented(CrawlRequest), summary="Start a crawl")
+async def start(request: Request, tenant: str = Depends(tenant_of)) -> Response:
+    """Crawls in a process of its own; the index is built at the end."""
+    payload = await payload_of(request)
+    body = await workers_of(request).run(partial(engine_of(request).start_crawl, payload, tenant))
+    return json_response(body, 202)
+
+
+@router.get("/v1/crawls", summary="List crawls")
+async def listing(request: Request, tenant: str = Depends(tenant_of)) -> Response:
+    """This tenant's crawl jobs, newest first."""
+    return json_response(await workers_of(request).run(partial(engine_of(request).list_crawls, tenant)))
+
+
+@router.get("/v1/crawls/{crawl_id}", summary="Read a crawl")
+async def read(request: Request, crawl_id: str, tenant: str = Depends(tenant_of)) -> Response:
+    """State, counts and, at the end, the report."""
+    return json_response(await workers_of(request).run(partial(engine_of(request).read_crawl, crawl_id, tenant)))
+
+
+@router.delete("/v1/crawls/{crawl_id}", status_code=204, summary="Stop a crawl")
+async def stop(request: Request, crawl_id: str, tenant: str = Depends(tenant_of)) -> Response:
+    """Ends the job's process; what was fetched stays, and a new crawl of the same URLs goes on from there."""
+    await workers_of(request).run(partial(engine_of(request).stop_crawl, crawl_id, tenant))
+    return Response(status_code=204)
+
+
+@router.get("/v1/crawls/{crawl_id}/events", summary="Follow a crawl (SSE)")
+async def events(request: Request, crawl_id: str, tenant: str = Depends(tenant_of)) -> Response:
+    """Server-sent events from the beginning, or after `Last-Event-ID`; ends when the job does."""
+    engine = engine_of(request)
+    await workers_of(request).run(partial(engine.read_crawl, crawl_id, tenant))
+    last = request.headers.get("last-event-id", "")
+    first = int(last) + 1 if last.isdigit() else 0
+
+    async def stream() -> AsyncIterator[bytes]:
+        position, silence = first, 0.0
+        while not await request.is_disconnected():
+            rows, ended = await asyncio.to_thread(engine.crawl_events, crawl_id, tenant, position)
+            for row in rows:
+                yield b"id: %d\nevent: %s\ndata: %s\n\n" % (position, str(row["kind"]).encode(), orjson.dumps(row))
+                position += 1
+            if ended and not rows:
+                return
+            silence = 0.0 if rows else silence + POLL_S
+            if silence >= KEEP_ALIVE_S:
+                yield b": still running\n\n"
+                silence = 0.0
+            if not rows:
+                await asyncio.sleep(POLL_S)
+
+    return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,58 @@
+"""Operations: health, readiness, metrics, and the names that the contract reserves for later."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api.http.errors import of_status
+from api.http.routes.search import engine_of, json_response, workers_of
+
+router = APIRouter(tags=["operations"])
+
+RESERVED: Final = (
+    ("POST", "/v1/search/batch"),
+    ("POST", "/v1/explain"),
+    ("POST", "/v1/similar"),
+    ("POST", "/v1/terms"),
+    ("POST", "/v1/recall"),
+    ("POST", "/v1/sessions/{session_id}/feedback"),
+    ("POST", "/v1/sessions/{session_id}/fork"),
+    ("POST", "/v1/sessions/{session_id}/merge"),
+    ("GET", "/v1/sessions/{session_id}/replay"),
+    ("GET", "/v1/sessions/{session_id}/export"),
+    ("PUT", "/v1/profiles/{name}"),
+    ("GET", "/v1/profiles/{name}"),
+    ("POST", "/v1/collections/{name}/snapshots"),
+    ("POST", "/v1/collections/{name}/branches"),
+)
+"""Paths of the contract that this version answers with 501, so that a client can tell them from a typo."""
+
+
+@router.get("/healthz", summary="Is the process alive")
+async def healthz() -> Response:
+    return json_response({"status": "ok"})
+
+
+@router.get("/readyz", summary="Can it answer a search")
+async def readyz(request: Request) -> Response:
+    """200 once the model is loaded and the data folder opens; also on an empty data folder."""
+    report = await workers_of(request).run(engine_of(request).ready)
+    return json_response(report, 200 if report["ready"] else 503)
+
+
+@router.get("/metrics", summary="Prometheus metrics")
+async def metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _reserved(request: Request) -> Response:
+    raise of_status(
+        501, f"{request.method} {request.url.path} is reserved and not answered by this version", "see docs/gaps/"
+    )
+
+
+for _method, _path in RESERVED:
+    router.add_api_route(_path, _reserved, methods=[_method], include_in_schema=False)

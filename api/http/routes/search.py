@@ -1,0 +1,59 @@
+"""Search, plan, contents: given JSON bodies, returns the engine's answers as bytes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.engine import Engine
+from api.http.admission import Workers
+from api.http.auth import tenant_of
+from api.http.bodies import documented, read_json
+from api.requests import ContentsRequest, SearchRequest
+
+router = APIRouter(tags=["search"])
+
+
+def json_response(body: Any, status: int = 200) -> Response:
+    """A JSON-ready object as a response."""
+    return Response(orjson.dumps(body), status_code=status, media_type="application/json")
+
+
+def engine_of(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+def workers_of(request: Request) -> Workers:
+    workers: Workers = request.app.state.workers
+    return workers
+
+
+async def payload_of(request: Request) -> Any:
+    return await read_json(request, request.app.state.settings.max_body_bytes)
+
+
+@router.post("/v1/search", openapi_extra=documented(SearchRequest), summary="Search")
+async def search(request: Request, tenant: str = Depends(tenant_of)) -> Response:
+    """The main door; `{"query": "..."}` alone works."""
+    payload = await payload_of(request)
+    reply = await workers_of(request).run(partial(engine_of(request).search, payload, tenant))
+    headers = {"Forage-Replayed": "true"} if reply.replayed else None
+    return Response(reply.body, media_type="application/json", headers=headers)
+
+
+@router.post("/v1/plan", openapi_extra=documented(SearchRequest), summary="Dry run of a search")
+async def plan(request: Request, tenant: str = Depends(tenant_of)) -> Response:
+    """Parsed query, terms, stages and predicted cost; touches no session."""
+    payload = await payload_of(request)
+    return json_response(await workers_of(request).run(partial(engine_of(request).plan, payload, tenant)))
+
+
+@router.post("/v1/contents", openapi_extra=documented(ContentsRequest), summary="Documents by id or URL")
+async def contents(request: Request, tenant: str = Depends(tenant_of)) -> Response:
+    """Markdown, passages, metadata and links of up to 100 documents."""
+    payload = await payload_of(request)
+    return json_response(await workers_of(request).run(partial(engine_of(request).contents, payload, tenant)))

@@ -1,0 +1,78 @@
+"""`forage eval`: run a test collection, compare two runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.weights import read_weights
+
+app = typer.Typer(help="Measure ranking on test collections.", no_args_is_help=True)
+
+
+@app.command("run")
+def run(
+    data: Annotated[Path, typer.Option(help="folder with corpus.jsonl.zst, queries.jsonl, qrels.tsv")],
+    out: Annotated[Path, typer.Option(help="folder for run.trec, per_query.jsonl, measures.json, report.*")],
+    profile: Annotated[str | None, typer.Option(help="default, bm25, dense")] = None,
+    weights: Annotated[str | None, typer.Option(help="e.g. '*=0,bm25=1'")] = None,
+    collection: Annotated[
+        str | None, typer.Option(help="search this collection instead of indexing the corpus")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="only the first topics", min=1)] = None,
+    threads: Annotated[int, typer.Option(help="searches at once", min=1)] = os.cpu_count() or 2,
+) -> None:
+    """Search every topic and measure the answers."""
+    from api.engine import Engine
+    from api.settings import Settings
+    from cli.progress import Reporter
+    from eval.evaluate import evaluate
+    from eval.report import markdown_table, rows_of_summary
+
+    request: dict[str, Any] = {}
+    if profile:
+        request["profile"] = profile
+    if weights:
+        request["weights"] = read_weights(weights)
+    engine = Engine(Settings())
+    try:
+        with Reporter("eval") as reporter:
+            body = evaluate(
+                engine,
+                data,
+                out,
+                request,
+                collection=collection,
+                threads=threads,
+                limit=limit,
+                progress=reporter.update,
+            )
+    finally:
+        engine.close()
+    typer.echo(f"{body['collection']}: {body['topics']} topics, generation {body['generation']}")
+    typer.echo(markdown_table(rows_of_summary(body)), nl=False)
+    typer.echo(f"written to {out}")
+
+
+@app.command("compare")
+def compare(
+    out_a: Annotated[Path, typer.Argument(help="a folder of forage eval run")],
+    out_b: Annotated[Path, typer.Argument(help="another one, on the same topics")],
+    fail_if_worse: Annotated[
+        bool, typer.Option("--fail-if-worse", help="exit 1 when B is significantly worse")
+    ] = False,
+) -> None:
+    """Paired randomisation test of B against A, Holm-corrected over the measures."""
+    from eval.compare import compare as compare_runs
+    from eval.compare import read_per_query
+    from eval.report import markdown_table, rows_of_comparison
+
+    rows = compare_runs(read_per_query(out_a), read_per_query(out_b))
+    typer.echo(markdown_table(rows_of_comparison(rows)), nl=False)
+    worse = [row.measure for row in rows if row.significant and row.difference < 0]
+    if fail_if_worse and worse:
+        typer.echo(f"B is worse on {', '.join(worse)}", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,47 @@
+"""The command `forage`: one file per command; this one only puts them together.
+
+Imports inside commands are late on purpose: `forage --help` and `forage serve` must start fast.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cli import crawl, demo, doctor_command, evaluate, index, ingest, search, serve, sessions
+from ranking.errors import ForageError
+
+app = typer.Typer(
+    name="forage",
+    help="A web-search engine for research agents. Settings are FORAGE_* variables; `forage serve --help` lists them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("crawl")(crawl.crawl)
+app.command("ingest")(ingest.ingest)
+app.command("index")(index.index)
+app.command("search")(search.search)
+app.command("serve")(serve.serve)
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(evaluate.app, name="eval")
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor_command.doctor)
+
+
+def main() -> None:
+    """Run; an error of ours is one clear line and exit status 1, never a traceback."""
+    try:
+        app()
+    except ForageError as error:
+        print(f"forage: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"        {error.hint}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("forage: stopped; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

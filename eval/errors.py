@@ -1,0 +1,25 @@
+"""What an evaluation may refuse.
+
+ForageError
+└── EvalError
+    ├── DatasetError      a folder is not a test collection in a layout known here
+    └── RunError          two runs cannot be compared, or one cannot be read
+"""
+
+from __future__ import annotations
+
+from ranking.errors import ForageError
+
+
+class EvalError(ForageError):
+    """Anything that eval raises."""
+
+    status = 422
+
+
+class DatasetError(EvalError):
+    code = "invalid_dataset"
+
+
+class RunError(EvalError):
+    code = "invalid_run"

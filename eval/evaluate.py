@@ -1,0 +1,53 @@
+"""One evaluation, start to end: given a test collection and ranking params, writes a folder of results.
+
+OUT/run.trec, per_query.jsonl, measures.json, report.md, report.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from api.engine import Engine
+from eval.collections import read_collection
+from eval.measures import measure
+from eval.report import html_page, markdown_table, rows_of_summary, summary
+from eval.runs import Progress, ensure_indexed, run_topics, write_trec
+
+
+def evaluate(
+    engine: Engine,
+    data: Path,
+    out: Path,
+    request: Mapping[str, Any],
+    *,
+    collection: str | None,
+    threads: int,
+    limit: int | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """measures.json's body. `collection`: search it instead of indexing the corpus; `limit`: first topics only."""
+    test = read_collection(data)
+    topics = test.topics[:limit] if limit else test.topics
+    name = collection or ensure_indexed(engine, test, progress)
+    limited = type(test)(test.name, test.folder, topics, test.qrels, test.by_url, test.corpus)
+    run = run_topics(engine, name, limited, request, threads, progress)
+    measured = measure(run, test.qrels, [topic.id for topic in topics])
+    generation = engine.read_collection(name, "default")["generation"]
+    body = summary(test.name, measured, dict(request), generation)
+    out.mkdir(parents=True, exist_ok=True)
+    write_trec(out / "run.trec", run, "forage")
+    with (out / "per_query.jsonl").open("wb") as stream:
+        for topic in topics:
+            values = {name: by_topic[topic.id] for name, by_topic in measured.per_topic.items()}
+            row = {"query_id": topic.id, "query": topic.text, "type": topic.type, "measures": values}
+            stream.write(orjson.dumps(row) + b"\n")
+    (out / "measures.json").write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
+    title = f"{test.name}: {len(topics)} topics"
+    table = rows_of_summary(body)
+    (out / "report.md").write_text(f"# {title}\n\n{markdown_table(table)}", "utf-8")
+    (out / "report.html").write_text(html_page(title, [("Measures", table)]), "utf-8")
+    return body

@@ -1,0 +1,84 @@
+"""Runs: given an engine, a collection in it and topics, returns the ranked documents of each topic.
+
+Every topic is a stateless search. Not for measuring (measures.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from api.engine import Engine
+from eval.collections import TestCollection, Topic
+from eval.errors import DatasetError
+
+DEPTH: Final = 100
+"""Documents per topic: the most a search returns, and what Recall@100 looks at."""
+TENANT: Final = "default"
+MAX_NAME: Final = 40
+
+Progress = Callable[[int, int, str], None]
+
+
+def ensure_indexed(engine: Engine, test: TestCollection, progress: Progress) -> str:
+    """The name of the collection that holds the corpus; built on first use, found again by the corpus' hash."""
+    safe = "".join(letter if letter.isalnum() else "-" for letter in test.name.lower())[:MAX_NAME].strip("-")
+    name = f"eval-{safe}-{test.fingerprint()}"
+    if name not in {entry["name"] for entry in engine.list_collections(TENANT)["collections"] if entry["documents"]}:
+        progress(0, 0, f"indexing {test.name}")
+        if name not in {entry["name"] for entry in engine.list_collections(TENANT)["collections"]}:
+            engine.create_collection({"name": name}, TENANT)
+        lines = b"\n".join(orjson.dumps(document) for document in test.documents())
+        engine.ingest_bytes(name, lines, TENANT, partial(_relay, progress))
+    return name
+
+
+def _relay(progress: Progress, done: int, total: int | None, note: str = "") -> None:
+    progress(done, total or 0, note)
+
+
+def run_topics(
+    engine: Engine,
+    collection: str,
+    test: TestCollection,
+    request: Mapping[str, Any],
+    threads: int,
+    progress: Progress,
+) -> dict[str, list[tuple[str, float]]]:
+    """topic -> (document id or URL, score), best first."""
+    key = "url" if test.by_url else "id"
+
+    def search(topic: Topic) -> list[tuple[str, float]]:
+        payload = {
+            "max_results": DEPTH,
+            "diversify": {"max_per_site": None},
+            **request,
+            "query": topic.text,
+            "collection": collection,
+            "session": {"record": False},
+            "content": {"passages": 0},
+        }
+        answer = orjson.loads(engine.search(payload, TENANT).body)
+        return [(hit[key], hit["score"]) for hit in answer["results"]]
+
+    run: dict[str, list[tuple[str, float]]] = {}
+    with ThreadPoolExecutor(threads) as pool:
+        for done, (topic, ranked) in enumerate(zip(test.topics, pool.map(search, test.topics), strict=True), start=1):
+            run[topic.id] = ranked
+            progress(done, len(test.topics), test.name)
+    return run
+
+
+def write_trec(path: Path, run: Mapping[str, Sequence[tuple[str, float]]], tag: str) -> None:
+    """TREC run format: topic Q0 document rank score tag. Scores are strictly by rank where ties would reorder."""
+    with path.open("w", encoding="utf-8") as out:
+        for topic, ranked in run.items():
+            for rank, (document, score) in enumerate(ranked, start=1):
+                if any(letter.isspace() for letter in document):
+                    raise DatasetError(f"document id {document!r} has spaces, which a TREC run cannot hold")
+                out.write(f"{topic} Q0 {document} {rank} {score:.9f} {tag}\n")
