@@ -39,6 +39,7 @@ class DocumentsError(IndexerError):
 class IngestError(IndexerError):
     code = "invalid_documents"
     status = 422
+    lines: tuple[tuple[int, str, str], ...] = ()  # (line number, field, what is wrong)
 
 
 class IngestTooLargeError(IngestError):

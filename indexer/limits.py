@@ -98,4 +98,9 @@ class ClusterLimits:
         0.12, "similarity", "three standard errors of the estimate: who misses by more is not verified"
     )
     min_shingles: int = limit(8, "shingles", "shorter texts ('not found', 'moved') are alike only when equal")
-    pair_block: int = limit(20_000, "pairs", "verified at a time; bounds memory")
+    pair_block: int = limit(16_384, "pairs", "estimated at a time; bounds memory to 16 MB")
+    verified: int = limit(512, "pairs", "texts of so many are read at a time")
+    largest_group: int = limit(
+        1_000, "documents", "above, a band's group is compared in windows: its pairs would be millions"
+    )
+    window: int = limit(64, "documents", "neighbours in signature order that are compared in such a group")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -24,17 +25,17 @@ from ranking.types import Document, Hashes, Link
 SIGN: Final = 1 << 63
 """SQLite integers are signed: keys are stored minus 2^63, so that their order stays."""
 
+_CACHED_ANCHORS: Final = 16_384  # navigation repeats on every page of a site
 _LOCAL = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One document, encoded. `fingerprint` is of all but the links and `fetched_at`: equal, equal content."""
+    """One document, encoded. `fingerprint` is of all but `fetched_at`: equal fingerprint, same document."""
 
     id: str
     fingerprint: bytes
-    link_fingerprint: bytes
-    columns: tuple[Any, ...]  # COLUMNS without id and the fingerprints
+    columns: tuple[Any, ...]  # in the order of COLUMNS
     text: bytes
     links: bytes
     edges: bytes
@@ -114,14 +115,14 @@ def encode(document: Document, limits: StoreLimits) -> Row:
     )
     lasting = [value for name, value in zip(COLUMNS, columns, strict=True) if name not in ("url_key", "fetched_at")]
     body = text.encode()
-    state = xxhash.xxh3_128(orjson.dumps(lasting))
-    state.update(body)
     links = orjson.dumps([(clean(link.url), clean(link.text), link.nofollow) for link in document.links])
+    state = xxhash.xxh3_128(orjson.dumps(lasting))
+    state.update(links)
+    state.update(body)
     edges, anchors = _edges(document.links, limits)
     return Row(
         id=clean(document.id),
         fingerprint=state.digest(),
-        link_fingerprint=xxhash.xxh3_64_digest(links),
         columns=columns,
         text=compress(body, limits.compression),
         links=compress(links, limits.compression) if document.links else b"",
@@ -136,12 +137,17 @@ def _edges(links: tuple[Link, ...], limits: StoreLimits) -> tuple[bytes, tuple[t
     for link in links:
         if link.nofollow:
             continue  # its author vouches for nothing
-        text = " ".join(clean(link.text).split())[: limits.anchor_characters]
-        key = xxhash.xxh3_64_intdigest(text.encode()) if text else 0
+        key, text = _anchor(link.text, limits.anchor_characters)
         if key:
             anchors[key - SIGN] = text
         pairs += (url_key(link.url), key)
     return np.array(pairs, dtype="<u8").tobytes(), tuple(anchors.items())
+
+
+@lru_cache(maxsize=_CACHED_ANCHORS)
+def _anchor(text: str, longest: int) -> tuple[int, str]:
+    tidy = " ".join(clean(text).split())[:longest]
+    return (xxhash.xxh3_64_intdigest(tidy.encode()), tidy) if tidy else (0, "")
 
 
 def edges_of(data: bytes) -> Hashes:

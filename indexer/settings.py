@@ -11,8 +11,17 @@ FORMAT: Final = 1
 FLAT_BELOW: Final = 10_000
 """Passages: below, a scan of every vector is as fast as the compressed index, and exact."""
 
-REFINE_FACTOR: Final = 10
-"""How many times k the compressed search over-fetches before exact rescoring: recall@10 0.993 measured."""
+REFINE_FACTOR: Final = 3
+"""How many times k the compressed search over-fetches before exact rescoring."""
+
+REFINE_MINIMUM: Final = 400
+"""At least so many are rescored, however small k is: 0.02 ms."""
+
+GATHER_SHARE: Final = 0.25
+"""A filter that allows a smaller share of the passages is searched exactly, by reading those vectors alone."""
+
+TANTIVY_FROM: Final = 250_000
+"""Documents: from here on tantivy recalls unfiltered queries; below, numpy over the postings is as fast, and exact."""
 
 TRAINING_SAMPLE: Final = 20_000
 """Vectors that train the compressor; 16 centroids for each pair of dimensions need a few hundred."""
@@ -33,6 +42,7 @@ class IndexSettings:
 
     passage_tokens: int = 200  # with title and headings most passages stay within the model's 256
     overlap_tokens: int = 30  # about a sentence: an answer cut at a border is whole on one side
+    section_tokens: int = 80  # a heading closes a passage that has so many; smaller sections share one
     embed_title: bool = True  # the embedded text begins with the title ...
     embed_heading: bool = True  # ... and the headings above the passage
     embed_batch: int = 32  # texts a model call; more only costs padding on one thread

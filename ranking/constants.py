@@ -38,12 +38,18 @@ def define(name: str, value: Number, unit: str, range: str, reason: str) -> Numb
 # ---------------------------------------------------------------- the query parser
 
 MAX_NESTING: Final = define(
-    "MAX_NESTING", 24, "levels", "1 to 100", "deeper brackets are text: no person or agent nests so, and no walk may overflow"
+    "MAX_NESTING",
+    24,
+    "levels",
+    "1 to 100",
+    "deeper brackets are text: no person or agent nests so, and no walk may overflow",
 )
 MAX_SLOP: Final = define(
     "MAX_SLOP", 1_000, "words", "0 to 10,000", "words that stand further apart than a long passage are not near"
 )
-MAX_BOOST: Final = define("MAX_BOOST", 100.0, "factor", "above 0", "a term 100 times as important decides alone already")
+MAX_BOOST: Final = define(
+    "MAX_BOOST", 100.0, "factor", "above 0", "a term 100 times as important decides alone already"
+)
 MIN_PREFIX_CHARACTERS: Final = define(
     "MIN_PREFIX_CHARACTERS", 2, "characters", "1 to 10", "one Latin letter expands to a twentieth of the vocabulary"
 )
@@ -61,17 +67,14 @@ POSTINGS_PER_DOCUMENT: Final = define(
     "rarest first until the sum of df reaches 2 N: held-out top 10 kept in 97-99 % at half the cost; 1 N loses 5 points",
 )
 FAST_POSTINGS_PER_DOCUMENT: Final = define(
-    "FAST_POSTINGS_PER_DOCUMENT", 0.5, "postings / documents", "0.1 to 2", "precision fast: a quarter of the balanced budget"
+    "FAST_POSTINGS_PER_DOCUMENT",
+    0.5,
+    "postings / documents",
+    "0.1 to 2",
+    "precision fast: a quarter of the balanced budget",
 )
 FAST_DEPTH: Final = define(
     "FAST_DEPTH", 0.5, "share of k", "0.1 to 1", "precision fast: half the candidates halve rescoring and fetch"
-)
-LENGTH_QUANTISATION: Final = define(
-    "LENGTH_QUANTISATION",
-    1.125,
-    "factor",
-    "1 to 1.2",
-    "recall knows lengths in one byte, rounded down by at most 1/9: its BM25 is at most 9/8 of the exact one",
 )
 
 # ---------------------------------------------------------------- signals
@@ -92,6 +95,10 @@ RANK_CONSTANT: Final = define(
     "RANK_CONSTANT", 60.0, "ranks", "1 to 10,000", "k of rank.<retriever>: Cormack, Clarke, Buettcher 2009"
 )
 
+WINDOW_TERMS: Final = define(
+    "WINDOW_TERMS", 16, "terms", "2 to 64", "min_window looks at the weightiest: its cost is terms x hits"
+)
+
 # ---------------------------------------------------------------- default weights
 
 DENSE_TO_BM25: Final = define(
@@ -107,15 +114,27 @@ DENSE_TO_BM25: Final = define(
 PASSAGE_COSINE_SHARE: Final = define(
     "PASSAGE_COSINE_SHARE", 2 / 3, "share", "0 to 1", "a passage mixes bm25 and (1 + cos)/2 as a document does, 1 to 2"
 )
-SHINGLE_WORDS: Final = define(
-    "SHINGLE_WORDS", 5, "words", "1 to 20", "five words in a row rarely repeat by chance"
-)
+SHINGLE_WORDS: Final = define("SHINGLE_WORDS", 5, "words", "1 to 20", "five words in a row rarely repeat by chance")
 SHINGLE_SAMPLE: Final = define(
-    "SHINGLE_SAMPLE", 4, "one in", "1 to 64", "a quarter of the shingles estimates overlap and bounds a session's memory"
+    "SHINGLE_SAMPLE",
+    4,
+    "one in",
+    "1 to 64",
+    "a quarter of the shingles estimates overlap and bounds a session's memory",
 )
 
 # ---------------------------------------------------------------- the scored list
 
 SCORED_KEPT: Final = define(
     "SCORED_KEPT", 100, "candidates", "0 to 10,000", "so many beyond a page's length carry an account of their score"
+)
+MMR_POOL: Final = define(
+    "MMR_POOL",
+    5,
+    "pages",
+    "1 to 100",
+    "MMR looks so many pages deep: deeper candidates are too weak to be worth their novelty",
+)
+COVERED_PASSAGE: Final = define(
+    "COVERED_PASSAGE", 0.7, "share", "0 to 1", "a passage with 70 % of its shingles shown before has been read"
 )

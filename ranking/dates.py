@@ -8,8 +8,9 @@ YYYY, YYYY-MM, YYYY-MM-DD or RFC 3339, years 0001 to 9999. A span is half-open e
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from ranking.errors import ParamsError
@@ -19,9 +20,8 @@ _DATE: Final = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 _INSTANT: Final = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
-_EPOCH: Final = date(1970, 1, 1)
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 _DAY: Final = 86_400
-_LAST_DAY: Final = date.max
 _FINEST: Final = 6
 """Decimal places of a second that survive in a float of epoch seconds."""
 
@@ -51,12 +51,12 @@ def parse_date(text: str) -> Span:
 def _calendar_span(written: str, year: str, month: str | None, day: str | None) -> Span:
     first = _day(written, int(year), int(month or 1), int(day or 1))
     if day:
-        return Span(_seconds(first), _seconds(first) + _DAY)
-    if month:
-        last = date(first.year + (first.month == 12), first.month % 12 + 1, 1) if first < date(9999, 12, 1) else None
+        last = first
+    elif month:
+        last = first.replace(day=monthrange(first.year, first.month)[1])
     else:
-        last = date(first.year + 1, 1, 1) if first.year < 9999 else None
-    return Span(_seconds(first), _seconds(last) if last else _seconds(_LAST_DAY) + _DAY)
+        last = first.replace(month=12, day=31)
+    return Span(_seconds(first), _seconds(last) + _DAY)
 
 
 def _instant_span(written: str, match: re.Match[str]) -> Span:
@@ -88,8 +88,8 @@ def _day(written: str, year: int, month: int, day: int) -> date:
 
 
 def _seconds(day: date) -> float:
-    return float((day - _EPOCH) // timedelta(days=1) * _DAY)
+    return float((day.toordinal() - _EPOCH) * _DAY)
 
 
 def _refused(written: str, why: str) -> ParamsError:
-    return ParamsError(f"{written[:40]!r} {why}", hint=f"write {FORMS}")
+    return ParamsError(f"{written[:40]!r} {why}: a date is {FORMS}", hint=f"write {FORMS}")

@@ -122,7 +122,8 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A structured constraint: `value` is canonical text (`bound`: comparison operator for metadata)."""
+    """A structured constraint: `value` is canonical text: a host or host/path, a date as written (ranking.dates),
+    and for metadata the JSON of the value, or of the list of values where `bound` is "in"."""
 
     kind: FilterKind
     value: str
@@ -258,6 +259,7 @@ class Plan:
     minimum: int  # return at least so many documents when so many satisfy the condition
     statistics: CollectionStatistics
     postings: int  # predicted cost of lexical recall
+    stem: bool = True  # Term nodes of the condition match by stem, as the scored terms that are not exact do
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,9 @@ class Evidence:
     allowed: int = 0  # documents that satisfy the condition
     stages: tuple[Stage, ...] = ()
     degraded: tuple[str, ...] = ()
+    floors: Mapping[str, float] = field(default_factory=dict)
+    """By bm25 retriever: no allowed document outside its list has a greater sum over its fields of weight x BM25
+    (k1 1.2, b 0.75) of the kept terms. Absent: unknown. Needed for `query.exact` when the list is full."""
 
     @property
     def size(self) -> int:

@@ -1,0 +1,67 @@
+"""Which URLs belong to a crawl, and under which name: the seeds' hosts and those allowed besides.
+
+Given canonical URLs, answers yes or no. A host keeps one scheme, the one its seed ended at: sites link to
+themselves as http and https alike, and both are one page. Not for robots.txt, nor for addresses (guard.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from crawler import urls
+from crawler.errors import SettingsError, UrlError
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`hosts` are `host[:port]`; `suffixes` are `.domain`; `schemes` maps a host to its one scheme."""
+
+    hosts: frozenset[str] = frozenset()
+    suffixes: tuple[str, ...] = ()
+    schemes: Mapping[str, str] = field(default_factory=dict)
+
+    def allows(self, url: str) -> bool:
+        """Whether this canonical URL is inside."""
+        name = urls.netloc(url)
+        return name in self.hosts or (bool(self.suffixes) and f".{name}".endswith(self.suffixes))
+
+    def name(self, url: str) -> str:
+        """The form of `url` under which this crawl knows its page. Raises UrlError."""
+        known = urls.canonical(url)
+        scheme = self.schemes.get(urls.netloc(known))
+        if scheme is None or known.startswith(scheme + ":"):
+            return known
+        return scheme + known[known.index(":") :]
+
+    def own_name(self, page: str, stated: str) -> str:
+        """What a page at `page` means by a canonical address `stated`: on its own host, its own scheme holds.
+
+        Pages published by a build tool name https whatever they are served by. Raises UrlError.
+        """
+        meant = self.name(stated)
+        if urls.netloc(meant) == urls.netloc(page):
+            return page[: page.index(":")] + meant[meant.index(":") :]
+        return meant
+
+    def with_page(self, url: str) -> Scope:
+        """This scope with the host of a canonical URL, under that URL's scheme."""
+        name, scheme = urls.netloc(url), url[: url.index(":")]
+        return Scope(self.hosts | {name}, self.suffixes, {**self.schemes, name: scheme})
+
+    def with_hosts(self, allowed: Iterable[str]) -> Scope:
+        """This scope with `host`, `host:port` and `*.domain` entries. Raises SettingsError."""
+        hosts, suffixes = set(self.hosts), list(self.suffixes)
+        for entry in allowed:
+            wild = entry.startswith("*.")
+            try:
+                name = urls.netloc(urls.canonical(f"http://{entry.removeprefix('*.')}/"))
+            except UrlError as error:
+                raise SettingsError(
+                    f"not a host: {entry!r}", path="allow_hosts", hint="write example.org, example.org:8080 or *.example.org"
+                ) from error
+            if wild:
+                suffixes.append(f".{name}")
+            else:
+                hosts.add(name)
+        return Scope(frozenset(hosts), tuple(dict.fromkeys(suffixes)), self.schemes)

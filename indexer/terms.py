@@ -1,0 +1,112 @@
+"""Query terms against an index: given a token, returns the forms that count as it, their documents, and df.
+
+A stemmed term matches every token that shares its stem in one of the collection's main languages, and always its own
+surface; an exact term matches its surface alone. df counts live documents. Everything here is cached per generation:
+words repeat between queries. Not for scores (scoring.py) or phrases (phrases.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import lru_cache
+from typing import Final, TypeVar
+
+import numpy as np
+
+from indexer.analyze import stem
+from indexer.postings import Place, PostingSet
+from ranking.types import FIELDS, Longs, Mask, TermStatistics
+
+Value = TypeVar("Value")
+_CACHED: Final = 50_000  # entries; a term's statistics take a few hundred bytes
+
+
+class Cache:
+    """A bounded memo that threads share: the oldest half goes when it is full."""
+
+    def __init__(self, capacity: int = _CACHED) -> None:
+        self._capacity = capacity
+        self._entries: dict[Hashable, object] = {}
+
+    def get(self, key: Hashable, compute: Callable[[], Value]) -> Value:
+        try:
+            return self._entries[key]  # type: ignore[return-value]
+        except KeyError:
+            value = compute()
+        if len(self._entries) >= self._capacity:
+            self._entries = dict(list(self._entries.items())[self._capacity // 2 :])
+        self._entries[key] = value
+        return value
+
+
+@lru_cache(maxsize=_CACHED)
+def forms_of(token: str, algorithms: tuple[str, ...]) -> tuple[str, ...]:
+    """Stems of a token in the languages of a collection, most common language first."""
+    return tuple(dict.fromkeys(stem(token, algorithm) for algorithm in algorithms)) or (token,)
+
+
+class Terms:
+    """Terms of one generation: `sets` of postings over `live` rows; `algorithms` stem its queries."""
+
+    def __init__(self, sets: Sequence[PostingSet], live: Mask, algorithms: tuple[str, ...]) -> None:
+        self.sets = tuple(sets)
+        self.algorithms = algorithms
+        self._live = live
+        self._all_live = bool(live.all())
+        self._places = Cache()
+        self._statistics = Cache()
+
+    def statistics(self, token: str, exact: bool, stemmed: bool) -> TermStatistics:
+        surface = exact or not stemmed
+        return self._statistics.get((token, surface), lambda: self._compute(token, surface))
+
+    def _compute(self, token: str, surface: bool) -> TermStatistics:
+        forms = (token,) if surface else forms_of(token, self.algorithms)
+        field_df = dict.fromkeys(FIELDS, 0)
+        anywhere: list[Longs] = []
+        for number, name, rows in self.rows(token, forms, surface):
+            rows = rows if self._all_live else rows[self._live[rows]]
+            field_df[name] += len(rows)
+            if len(rows):
+                anywhere.append(rows)
+        return TermStatistics(token, forms, self._union(anywhere), field_df, surface)
+
+    def _union(self, parts: list[Longs]) -> int:
+        if len(parts) < 2:
+            return sum(map(len, parts))
+        seen = np.zeros(len(self._live), np.bool_)
+        for rows in parts:
+            seen[rows] = True
+        return int(np.count_nonzero(seen))
+
+    def rows(self, token: str, forms: tuple[str, ...], surface: bool) -> list[tuple[int, str, Longs]]:
+        """(number of the set, field, global rows that hold the term, ascending) wherever there are any."""
+        found = []
+        for number, held in enumerate(self.sets):
+            places = self.places(number, token, forms, surface)
+            if places:
+                for name, field in held.fields.items():
+                    documents, _ = field.postings(places)
+                    if len(documents):
+                        found.append((number, name, documents.astype(np.int64) + held.offset))
+        return found
+
+    def places(self, number: int, token: str, forms: tuple[str, ...], surface: bool) -> tuple[Place, ...]:
+        """Where one set's vocabulary holds the term."""
+        return self._places.get((number, token, forms, surface), lambda: self._find(number, token, forms, surface))
+
+    def _find(self, number: int, token: str, forms: tuple[str, ...], surface: bool) -> tuple[Place, ...]:
+        vocabulary = self.sets[number].vocabulary
+        written = vocabulary.surface(token)
+        if surface:
+            return tuple(written)
+        stems = sorted({found for form in forms if (found := vocabulary.stem(form)) >= 0})
+        own = [(number, variant) for number, variant in written if number not in stems]
+        return (*((found, -1) for found in stems), *own)
+
+
+def main_algorithms(documents_by_algorithm: Mapping[str, int], share: float, most: int) -> tuple[str, ...]:
+    """Stemming algorithms of the collection's main languages, commonest first; none for an unstemmed collection."""
+    total = sum(documents_by_algorithm.values())
+    ordered = sorted(documents_by_algorithm.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(name for name, count in ordered if name and count >= share * total)[:most]

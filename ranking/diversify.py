@@ -1,0 +1,105 @@
+"""Who stands on the page: given candidates best first, returns the same candidates with variety in front.
+
+Every function reorders and never loses anyone, so a collection of one site still fills its page. Not for scores:
+they are settled before, and every change of place is named (`moved`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranking.constants import MMR_POOL
+from ranking.errors import UnsupportedError
+from ranking.params import DiversifyParams
+from ranking.types import Doubles, Evidence, Floats, Longs
+
+CAPPED: Mapping[str, str] = {"site": "site", "cluster": "cluster"}
+"""What max_per may name -> the column of Evidence.attributes."""
+
+
+def caps_of(params: DiversifyParams) -> dict[str, int]:
+    """Column -> how many results of one value; UnsupportedError for a field that evidence does not carry."""
+    caps = {} if params.max_per_site is None else {"site": params.max_per_site}
+    for name, limit in params.max_per.items():
+        if name not in CAPPED:
+            raise UnsupportedError(
+                f"max_per cannot cap {name!r} yet", path=f"$.diversify.max_per.{name}", hint=f"one of {sorted(CAPPED)}"
+            )
+        caps[CAPPED[name]] = min(limit, caps.get(CAPPED[name], limit))
+    return caps
+
+
+def cap(order: Sequence[int], columns: Mapping[str, NDArray[Any]], caps: Mapping[str, int], page: int) -> list[int]:
+    """The first `page` rows of `order` of which no more than the cap share a value; if those are too few, the ones
+    passed over fill up, in order."""
+    active = [(columns[name], limit) for name, limit in caps.items() if name in columns]
+    if not active:
+        return list(order[:page])
+    taken: list[int] = []
+    passed: list[int] = []
+    counts: list[dict[int, int]] = [{} for _ in active]
+    for row in order:
+        if len(taken) == page:
+            break
+        values = [int(column[row]) for column, _ in active]
+        if all(count.get(value, 0) < limit for count, value, (_, limit) in zip(counts, values, active, strict=True)):
+            for count, value in zip(counts, values, strict=True):
+                count[value] = count.get(value, 0) + 1
+            taken.append(row)
+        else:
+            passed.append(row)
+    return taken + passed[: page - len(taken)]
+
+
+def maximal_marginal_relevance(
+    order: Sequence[int], scores: Doubles, vectors: Floats, balance: float, page: int
+) -> list[int]:
+    """The whole of `order`, its first MMR_POOL x page rows put in the order of repeated
+    argmax balance x relevance - (1 - balance) x largest cosine to those already taken (Carbonell and Goldstein 1998).
+    Relevance is the score between the last and the first of the pool, cosines below 0 count as 0. Ties keep order."""
+    pool = list(order[: MMR_POOL * page])
+    if len(pool) < 2:
+        return list(order)
+    relevance = scores[pool] - scores[pool].min()
+    relevance = relevance / relevance.max() if relevance.max() > 0 else relevance
+    nearby = np.nan_to_num(vectors[pool]).astype(np.float64)
+    closest = np.zeros(len(pool))
+    left = np.ones(len(pool), dtype=np.bool_)
+    taken: list[int] = []
+    for _ in pool:
+        gain = np.where(left, balance * relevance - (1.0 - balance) * closest, -np.inf)
+        best = int(np.argmax(gain))
+        left[best] = False
+        taken.append(pool[best])
+        np.maximum(closest, nearby @ nearby[best], out=closest)
+    return taken + list(order[len(pool) :])
+
+
+def arrange(
+    order: Longs, scores: Doubles, evidence: Evidence, params: DiversifyParams, page: int
+) -> tuple[list[int], dict[int, list[str]]]:
+    """MMR if asked for, then the caps: the rows of the page, and for each row its moves in words."""
+    caps = caps_of(params)
+    natural = order.tolist()
+    moves: dict[int, list[str]] = {}
+    ordered = natural
+    if params.method == "mmr" and evidence.vectors is not None:
+        ordered = maximal_marginal_relevance(natural, scores, evidence.vectors, params.lambda_, page)
+        note_moves(moves, "mmr", natural, ordered[:page])
+    rows = cap(ordered, evidence.attributes, caps, page)
+    note_moves(moves, "cap", ordered, rows)
+    return rows, moves
+
+
+def note_moves(moves: dict[int, list[str]], step: str, before: Sequence[int], after: Sequence[int]) -> None:
+    """Add `step: old rank -> new rank` for each row whose place changed."""
+    if list(before[: len(after)]) == list(after):
+        return
+    places = {row: place for place, row in enumerate(before, start=1)}
+    for place, row in enumerate(after, start=1):
+        if places[row] != place:
+            moves.setdefault(row, []).append(f"{step}: {places[row]} -> {place}")

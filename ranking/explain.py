@@ -1,0 +1,93 @@
+"""Why a candidate stands where it stands: given its score's account and the evidence, returns a JSON-ready dict.
+
+The term x field table splits the signal bm25: a term's part goes to fields in proportion to their weighted,
+length-normalised frequencies, so the table sums to the signal. Not for whole rankings: rows are made one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ranking.params import Params
+from ranking.signals.input import SignalInput
+from ranking.signals.lexical import merged, normalised, shares
+from ranking.types import FIELDS, Doubles, Evidence, Plan, Scored, SessionState
+
+
+def explain(scored: Scored, plan: Plan, evidence: Evidence, params: Params) -> dict[str, Any]:
+    """`contributions` sum to `score`; the `contribution`s in `terms` sum to the signal bm25, `weighted` by its weight
+    to its contribution. `scored` must come from the same plan, evidence and params."""
+    weight = _weight(scored)
+    return {
+        "id": scored.id,
+        "score": scored.score,
+        "stateless_rank": scored.stateless_rank,
+        "signals": dict(scored.signals),
+        "signals_missing": list(scored.signals_missing),
+        "contributions": dict(scored.contributions),
+        "moves": list(scored.moves),
+        "seen": None
+        if scored.seen is None
+        else {"seq": scored.seen.seq, "rank": scored.seen.rank, "by": list(scored.seen.by)},
+        "updated": scored.updated,
+        "found_by": {name: int(ranks[scored.row]) for name, ranks in evidence.ranks.items() if ranks[scored.row]},
+        "terms": term_table(plan, evidence, params, scored.row, weight),
+    }
+
+
+def term_table(plan: Plan, evidence: Evidence, params: Params, row: int, weight: float) -> list[dict[str, Any]]:
+    """One entry per term of the plan; a field is listed where the term occurs in it."""
+    given = SignalInput(plan, evidence, SessionState(), 0.0, params)
+    parts = _parts(given, row)
+    places = {int(place): index for index, place in enumerate(given.scored)}
+    table = []
+    for place, planned in enumerate(plan.terms):
+        index = places.get(place)
+        own = parts[:, index] if index is not None else np.zeros(len(FIELDS))
+        fields = {
+            name: {
+                "tf": float(evidence.tf[field, place, row]),
+                "df": planned.statistics.field_df.get(name, 0),
+                "length": float(evidence.dl[field, row]),
+                "contribution": float(own[field]),
+                "weighted": float(own[field] * weight),
+            }
+            for field, name in enumerate(FIELDS)
+            if evidence.tf[field, place, row] > 0
+        }
+        table.append(
+            {
+                "term": planned.term.token,
+                "from": planned.term.source,
+                "df": planned.statistics.df,
+                "idf": planned.idf,
+                "boost": planned.term.boost,
+                "scored": planned.scored,
+                "kept": planned.kept,
+                "why": planned.why,
+                "contribution": float(own.sum()),
+                "fields": fields,
+            }
+        )
+    return table
+
+
+def _parts(given: SignalInput, row: int) -> Doubles:
+    """[F, T] what each field adds to bm25 through each scored term."""
+    lexical = given.lexical
+    whole = shares(given, lexical)[:, row] if given.term_weights.sum() > 0 else np.zeros(len(given.scored))
+    together = merged(given, lexical)[:, row]
+    parts = np.zeros((len(FIELDS), len(given.scored)))
+    for field, weight in enumerate(lexical.weights):
+        if weight:
+            frequency = normalised(given, field, lexical.b)[:, row] * weight
+            parts[field] = whole * frequency / np.where(together > 0, together, 1.0)
+    return parts
+
+
+def _weight(scored: Scored) -> float:
+    """The weight of bm25, read back from its contribution."""
+    signal = scored.signals.get("bm25", 0.0)
+    return scored.contributions.get("bm25", 0.0) / signal if signal else 0.0

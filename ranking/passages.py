@@ -1,0 +1,69 @@
+"""Which passages of a result to show: given the passages' evidence and what the reader saw, returns a choice.
+
+Best by a fixed mix of the words and the meaning; a passage that was shown before gives way to the best one that was
+not. Not for texts: the choice is by ordinal, and `covered` is where the caller says whose text was read elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ranking.constants import COVERED_PASSAGE, PASSAGE_COSINE_SHARE
+from ranking.shingles import coverage, shingles
+from ranking.types import Doubles, PassageEvidence, SeenDocument
+
+SeenMode = Literal["demote", "new_passages", "drop", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenPassage:
+    """A passage to show; `seen` when this reader was shown it before."""
+
+    ordinal: int
+    score: float  # [0, 1]
+    seen: bool = False
+
+
+def choose_passages(
+    evidence: PassageEvidence,
+    wanted: int,
+    seen: SeenDocument | None,
+    seen_mode: SeenMode,
+    covered: Container[int] = frozenset(),
+) -> tuple[ChosenPassage, ...]:
+    """At most `wanted` passages, unseen ones by score first, then (except under new_passages) seen ones by score.
+
+    When every passage was shown before, new_passages gives the best one again: a result is never without text.
+    Pass `seen=None` for a page whose content changed since: its ordinals mean other texts now. `covered`: ordinals
+    whose text the reader was shown in another document.
+    """
+    scores = passage_scores(evidence)
+    order = np.lexsort((evidence.ordinals, -scores))
+    ranked = [ChosenPassage(int(evidence.ordinals[row]), float(scores[row])) for row in order]
+    if seen_mode != "off":
+        before = frozenset[int]() if seen is None else seen.passages
+        ranked = [
+            ChosenPassage(one.ordinal, one.score, one.ordinal in before or one.ordinal in covered) for one in ranked
+        ]
+        ranked.sort(key=lambda one: one.seen)  # stable: by score among equals
+    if seen_mode == "new_passages":
+        ranked = [one for one in ranked if not one.seen] or ranked[:1]
+    return tuple(ranked[: max(wanted, 0)])
+
+
+def passage_scores(evidence: PassageEvidence) -> Doubles:
+    """[m] (1 - share) bm25 + share (1 + cos)/2, share = PASSAGE_COSINE_SHARE; bm25 alone where there is no vector."""
+    bm25, cosine = evidence.bm25.astype(np.float64), evidence.cosine.astype(np.float64)
+    mixed = (1.0 - PASSAGE_COSINE_SHARE) * bm25 + PASSAGE_COSINE_SHARE * np.clip((1.0 + cosine) / 2.0, 0.0, 1.0)
+    return np.where(np.isnan(cosine), bm25, mixed)
+
+
+def covered_ordinals(texts: Mapping[int, str], before: frozenset[int]) -> frozenset[int]:
+    """The ordinals whose text overlaps what was shown (hashed shingles) by COVERED_PASSAGE or more."""
+    if not before:
+        return frozenset()
+    return frozenset(ordinal for ordinal, text in texts.items() if coverage(shingles(text), before) >= COVERED_PASSAGE)

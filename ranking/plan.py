@@ -1,0 +1,367 @@
+"""The plan of a search: given a parsed query, params and statistics, returns all that an index is asked for.
+
+Decides which terms take part in recall and which in scoring, and says why of each that does not. Recall costs what
+posting lists are long, which `df` tells before the search (ranking anchors: 3 to 8 ns a posting); scoring always sees
+the whole query, stop words aside. Linear in the number of terms, but for one sort. Not for the weights of signals.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from ranking.constants import FAST_DEPTH, FAST_POSTINGS_PER_DOCUMENT, POSTINGS_PER_DOCUMENT
+from ranking.dates import parse_date
+from ranking.errors import ParamsError, UnsupportedError
+from ranking.params import Bm25Retriever, DenseRetriever, FilterParams, Params, TermBudget
+from ranking.stopwords import stop_words
+from ranking.suggest import nearest
+from ranking.types import (
+    All,
+    Any_,
+    CollectionStatistics,
+    Filter,
+    FilterKind,
+    Floats,
+    Node,
+    Not,
+    Phrase,
+    Plan,
+    PlannedRetriever,
+    PlannedTerm,
+    Query,
+    ScoredTerm,
+    Term,
+    TermStatistics,
+)
+from ranking.units import conjunction, disjunction
+from ranking.values import filetype, language, site
+from ranking.weights import needs_of, resolve_weights
+
+STOP_WORD: Final = "stop word"
+SAME_STEM: Final = "same stem as "
+NOT_THERE: Final = "in no document"
+TOO_COMMON: Final = "in more than max_df of the documents"
+OVER_POSTINGS: Final = "over the postings of this plan"
+BOUNDS: Final = ("gte", "gt", "lte", "lt")
+
+Lookup = Callable[..., tuple[TermStatistics, ...]]
+"""SearchIndex.term_statistics: (tokens with their exactness, stem=...) -> statistics in the same order."""
+
+
+def plan(query: Query, params: Params, statistics: CollectionStatistics, lookup: Lookup, vector: Floats | None) -> Plan:
+    """`vector`: [d], of the query's meaning; None leaves dense retrievers without a vector of their own out.
+
+    Raises ParamsError for a filter or vector that cannot be meant, UnsupportedError for a reserved expansion.
+    """
+    _refuse_reserved(params)
+    condition = conjunction([query.condition, condition_of(params.filters)])
+    vector = _unit(vector, _sent_vector(params), statistics)
+    retrievers = tuple(
+        _planned(retriever, params.precision)
+        for retriever in params.retrieve
+        if vector is not None or not isinstance(retriever, DenseRetriever)
+    )
+    asked = tuple((term.token, term.exact) for term in query.terms)
+    found = lookup(asked, stem=params.expand.stem) if asked else ()
+    lexical = [retriever for retriever in retrievers if retriever.type == "bm25"]
+    terms = _budgeted(_scored(query, found, params, statistics), lexical, query, params, statistics)
+    draft = Plan(
+        query=query,
+        terms=terms,
+        condition=condition,
+        retrievers=retrievers,
+        vector=vector,
+        needs=frozenset(),
+        minimum=params.max_results,
+        statistics=statistics,
+        postings=sum(cost(planned, lexical) for planned in terms if planned.kept),
+        stem=params.expand.stem,
+    )
+    return replace(draft, needs=needs_of(params, resolve_weights(params, draft)))
+
+
+def idf(documents: int, df: int) -> float:
+    """ln(1 + (N - df + 0.5) / (df + 0.5)), never negative (Robertson and Zaragoza 2009, as Lucene writes it)."""
+    df = min(df, documents)
+    return math.log1p((documents - df + 0.5) / (df + 0.5))
+
+
+def cost(planned: PlannedTerm, lexical: Sequence[PlannedRetriever]) -> int:
+    """Postings that recall reads for this term: its df in each field that a retriever searches."""
+    field_df, wanted = planned.statistics.field_df, planned.term.fields
+    fields = [
+        field
+        for retriever in lexical
+        for field, weight in retriever.parameters["fields"].items()
+        if weight and (not wanted or field in wanted)
+    ]
+    return sum(field_df.get(field, 0) if field_df else planned.statistics.df for field in fields)
+
+
+# ---------------------------------------------------------------- terms
+
+
+def _scored(
+    query: Query, found: Sequence[TermStatistics], params: Params, statistics: CollectionStatistics
+) -> list[PlannedTerm]:
+    """Every term with its idf; stop words and words of the same stem do not score twice or at all."""
+    required = _required(query.condition)
+    common: frozenset[str] = frozenset() if params.precision == "exact" else stop_words(statistics.languages)
+    dispensable = [
+        term.token in common and term.token not in required and not term.exact and term.boost == 1.0
+        for term in query.terms
+    ]
+    if all(dispensable):
+        dispensable = [False] * len(dispensable)
+    planned: list[PlannedTerm] = []
+    first: dict[tuple[Any, ...], ScoredTerm] = {}
+    for term, known, skip in zip(query.terms, found, dispensable, strict=True):
+        value = idf(statistics.documents, known.df)
+        if skip:
+            planned.append(PlannedTerm(term, known, value, kept=False, scored=False, why=STOP_WORD))
+            continue
+        same = first.setdefault((known.forms, known.exact, term.fields, term.boost), term) if known.df else term
+        if same is not term:
+            why = f"{SAME_STEM}{same.token}"
+            planned.append(PlannedTerm(term, known, value, kept=False, scored=False, why=why))
+        else:
+            planned.append(PlannedTerm(term, known, value))
+    return planned
+
+
+def _budgeted(
+    terms: Sequence[PlannedTerm],
+    lexical: Sequence[PlannedRetriever],
+    query: Query,
+    params: Params,
+    statistics: CollectionStatistics,
+) -> tuple[PlannedTerm, ...]:
+    """Decide what recall reads, rarest first: terms up to max_df, while the sums of df and of postings allow.
+    Required terms always take part, and at least min_keep terms do."""
+    limits = _limits(lexical, params, statistics)
+    required = _required(query.condition)
+    decided = list(terms)
+    kept = spent_df = spent = 0
+    order = sorted(
+        (place for place, planned in enumerate(terms) if planned.kept),
+        key=lambda place: (terms[place].term.token not in required, terms[place].statistics.df, place),
+    )
+    for place in order:
+        planned = terms[place]
+        df, price = planned.statistics.df, cost(planned, lexical)
+        why = ""
+        if not df:
+            why = NOT_THERE
+        elif planned.term.token not in required:
+            if kept and spent + price > limits.hard:
+                why = OVER_POSTINGS
+            elif kept >= limits.min_keep:
+                if df > limits.max_df:
+                    why = TOO_COMMON
+                elif spent_df + df > limits.total_df or spent + price > limits.postings:
+                    why = OVER_POSTINGS
+        if why:
+            decided[place] = replace(planned, kept=False, why=why)
+        else:
+            kept, spent_df, spent = kept + 1, spent_df + df, spent + price
+    return tuple(decided)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    max_df: float  # documents
+    total_df: float  # sum of df
+    postings: float  # sum of postings, after min_keep terms
+    hard: float  # sum of postings, from the second term on
+    min_keep: int
+
+
+def _limits(lexical: Sequence[PlannedRetriever], params: Params, statistics: CollectionStatistics) -> _Limits:
+    """The loosest term budget of the bm25 retrievers, for they share their terms. `max_df: 1` is full evaluation:
+    it lifts the sum of df too; so does a `max_postings` of the caller's own."""
+    budgets = [TermBudget.model_validate(retriever.parameters["terms"]) for retriever in lexical] or [TermBudget()]
+    share = max(budget.max_df for budget in budgets)
+    caps = [budget.max_postings for budget in budgets]
+    postings = math.inf if None in caps else float(max(cap for cap in caps if cap is not None))
+    per_document = FAST_POSTINGS_PER_DOCUMENT if params.precision == "fast" else POSTINGS_PER_DOCUMENT
+    degrade = params.budget.postings is not None and params.budget.on_exceed == "degrade"
+    return _Limits(
+        max_df=math.inf if share >= 1 else share * statistics.documents,
+        total_df=math.inf if share >= 1 or postings < math.inf else per_document * statistics.documents,
+        postings=postings,
+        hard=float(params.budget.postings) if degrade and params.budget.postings is not None else math.inf,
+        min_keep=max(budget.min_keep for budget in budgets),
+    )
+
+
+def _required(node: Node | None) -> frozenset[str]:
+    """Tokens that the condition names outside of any exclusion."""
+    tokens: set[str] = set()
+    waiting = [node]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, Term):
+            tokens.add(here.token)
+        elif isinstance(here, Phrase):
+            tokens.update(here.tokens)
+        elif isinstance(here, All | Any_):
+            waiting.extend(here.children)
+    return frozenset(tokens)
+
+
+# ---------------------------------------------------------------- retrievers and vector
+
+
+def _planned(retriever: Bm25Retriever | DenseRetriever, precision: str) -> PlannedRetriever:
+    """`precision` as parameters: exact searches all vectors and drops no term, fast goes half as deep."""
+    parameters = retriever.model_dump(exclude={"name", "type", "k", "vector"})
+    k = max(1, round(retriever.k * FAST_DEPTH)) if precision == "fast" else retriever.k
+    if precision == "exact":
+        if isinstance(retriever, DenseRetriever):
+            parameters["exact"] = True
+        else:
+            parameters["terms"] = {**parameters["terms"], "max_df": 1.0, "max_postings": None}
+    return PlannedRetriever(retriever.name, retriever.type, k, parameters)
+
+
+def _sent_vector(params: Params) -> Floats | None:
+    """The request's own query vector: one, however many retrievers carry it."""
+    sent = [
+        (place, retriever.vector)
+        for place, retriever in enumerate(params.retrieve)
+        if isinstance(retriever, DenseRetriever) and retriever.vector is not None
+    ]
+    for place, values in sent[1:]:
+        if values != sent[0][1]:
+            raise UnsupportedError(
+                "two dense retrievers with different vectors in one request are not executed by this version",
+                path=f"$.retrieve[{place}].vector",
+                hint="send one search for each vector",
+            )
+    return np.asarray(sent[0][1], dtype=np.float32) if sent else None
+
+
+def _unit(vector: Floats | None, sent: Floats | None, statistics: CollectionStatistics) -> Floats | None:
+    given = sent if vector is None else vector
+    if given is None or not statistics.dimension:
+        return None
+    length = float(np.linalg.norm(given.astype(np.float64)))
+    if given.shape != (statistics.dimension,) or not math.isfinite(length) or length == 0.0:
+        raise ParamsError(
+            f"the query vector has {given.size} numbers and length {length:g}; the index needs {statistics.dimension}, "
+            "finite and not all 0",
+            path="$.retrieve[].vector",
+            hint=f"embed the query with {statistics.embedder}, or leave the vector out",
+        )
+    return given if abs(length - 1.0) < 1e-6 else (given / length).astype(np.float32)
+
+
+def _refuse_reserved(params: Params) -> None:
+    for name, sent in (
+        ("synonyms", params.expand.synonyms),
+        ("fuzzy", params.expand.fuzzy),
+        ("feedback", params.expand.feedback.docs or params.expand.feedback.terms),
+    ):
+        if sent:
+            raise UnsupportedError(
+                f"expand.{name} is not executed by this version",
+                path=f"$.expand.{name}",
+                hint="write the alternatives into the query: (js OR javascript)",
+            )
+
+
+# ---------------------------------------------------------------- filters
+
+
+def condition_of(filters: FilterParams) -> Node | None:
+    """What the request's filters demand. Values of one list are alternatives, lists and fields all hold together.
+
+    Raises ParamsError, with the JSON path, for a value that no document could be compared with.
+    """
+    return conjunction(
+        [
+            _one_of("site", filters.include_sites, site, "include_sites"),
+            *map(Not, _each("site", filters.exclude_sites, site, "exclude_sites")),
+            _one_of("lang", filters.languages, language, "languages"),
+            _one_of("filetype", filters.filetypes, filetype, "filetypes"),
+            _one_of("url_prefix", filters.url_prefixes, _prefix, "url_prefixes"),
+            _date("after", filters.after),
+            _date("before", filters.before),
+            *(node for name, wanted in filters.metadata.items() for node in _metadata(name, wanted)),
+        ]
+    )
+
+
+def _one_of(kind: FilterKind, values: Iterable[str], canonical: Callable[[str], str], field: str) -> Node | None:
+    return disjunction(_each(kind, values, canonical, field))
+
+
+def _each(kind: FilterKind, values: Iterable[str], canonical: Callable[[str], str], field: str) -> list[Filter]:
+    nodes = []
+    for place, value in enumerate(values):
+        try:
+            nodes.append(Filter(kind, canonical(value)))
+        except ParamsError as error:
+            raise ParamsError(error.message, path=f"$.filters.{field}[{place}]", hint=error.hint) from None
+    return nodes
+
+
+def _prefix(text: str) -> str:
+    if not text.strip():
+        raise ParamsError("an empty URL prefix fits every URL", hint="leave it out")
+    return text.strip()
+
+
+def _date(kind: FilterKind, value: str | None) -> Node | None:
+    if value is None:
+        return None
+    try:
+        parse_date(value)
+    except ParamsError as error:
+        raise ParamsError(error.message, path=f"$.filters.{kind}", hint=error.hint) from None
+    return Filter(kind, value.strip())
+
+
+def _metadata(name: str, wanted: Any) -> list[Filter]:
+    path = f"$.filters.metadata.{name}"
+    if isinstance(wanted, Mapping):
+        if not wanted:
+            raise ParamsError("an empty range bounds nothing", path=path, hint='write {"gte": 2020} or leave it out')
+        return [_bound(name, str(bound), value, path) for bound, value in wanted.items()]
+    if isinstance(wanted, list | tuple):
+        if not wanted:
+            raise ParamsError("an empty list fits no document", path=path, hint="leave it out, or name values")
+        values = [_scalar(value, f"{path}[{place}]") for place, value in enumerate(wanted)]
+        return [Filter("metadata", _json(values), name, "in")]
+    return [Filter("metadata", _json(_scalar(wanted, path)), name, "eq")]
+
+
+def _bound(name: str, bound: str, value: Any, path: str) -> Filter:
+    if bound not in BOUNDS:
+        raise ParamsError(
+            f"{bound!r} is no bound of a range",
+            path=f"{path}.{bound}",
+            hint=f"bounds are {', '.join(BOUNDS)}",
+            did_you_mean=nearest(bound, BOUNDS),
+        )
+    if isinstance(value, bool):
+        raise ParamsError("true and false have no order", path=f"{path}.{bound}", hint="bounds are numbers or text")
+    return Filter("metadata", _json(_scalar(value, f"{path}.{bound}")), name, bound)
+
+
+def _scalar(value: Any, path: str) -> str | int | float | bool:
+    if isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ParamsError(
+        f"{str(value)[:40]!r} is no value to compare with", path=path, hint="use text, a finite number, true or false"
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,99 @@
+"""What a reader saw before: given candidates and a session, returns who counts as seen and what that does to scores.
+
+A document counts as seen when this reader was shown it and its content is still the same, or when it belongs to the
+near-duplicate cluster of a page that was shown. Not for other readers' exposure, which is only ever a hint, nor
+for which passages to show (passages.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ranking.identity import number_of
+from ranking.params import SessionParams
+from ranking.types import Doubles, Evidence, Mask, SeenDocument, SeenMark, SessionState
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Of n candidates. `strength` is 2^(-calls since / decay_calls) where seen and 0 elsewhere."""
+
+    seen: Mask  # [n]
+    updated: Mask  # [n] shown before, but its content changed since: counts as new
+    strength: Doubles  # [n]
+    records: Mapping[int, SeenDocument] = field(default_factory=dict)  # row -> what was shown: itself or its duplicate
+
+    @property
+    def any(self) -> bool:
+        return bool(self.records)
+
+
+def exposure_of(evidence: Evidence, session: SessionState, decay_calls: int) -> Exposure:
+    """Match the candidates with the reader's log. `decay_calls` is the half-life, in searches of this reader."""
+    size = evidence.size
+    seen, updated, strength = np.zeros(size, np.bool_), np.zeros(size, np.bool_), np.zeros(size)
+    records: dict[int, SeenDocument] = {}
+    if session.seen:
+        records = _near_duplicates(evidence, session)
+        content = evidence.attributes.get("content")
+        for row, name in enumerate(evidence.ids):
+            record = session.seen.get(name)
+            if record is None:
+                continue
+            records[row] = record
+            if record.content_hash and content is not None:
+                updated[row] = int(content[row]) != number_of(record.content_hash)
+    for row, record in records.items():
+        seen[row] = not updated[row]
+        strength[row] = 2.0 ** (-record.calls_ago / decay_calls) if seen[row] else 0.0
+    return Exposure(seen, updated, strength, records)
+
+
+def _near_duplicates(evidence: Evidence, session: SessionState) -> dict[int, SeenDocument]:
+    """Candidates in the cluster of a seen page, whatever their own id."""
+    column = evidence.attributes.get("cluster")
+    if column is None or not session.clusters:
+        return {}
+    shown = {number_of(cluster): document for cluster, document in session.clusters.items() if cluster}
+    rows = np.flatnonzero(np.isin(column, np.fromiter(shown, dtype=np.int64, count=len(shown))))
+    found = ((int(row), session.seen.get(shown[int(column[row])])) for row in rows)
+    return {row: record for row, record in found if record is not None}
+
+
+def demotion(scores: Doubles, exposure: Exposure, evidence: Evidence, params: SessionParams) -> Doubles | None:
+    """[n] what the mode adds to each score (at most 0); None when it changes nothing.
+
+    demote: (score - score of the last candidate) x (factor - 1), factor = 1 - (1 - demote) x strength.
+    new_passages: the same with factor 0 for a page that has no passage left to show. drop, off: nothing.
+    """
+    if not exposure.seen.any():
+        return None
+    above: Doubles = scores - scores.min()
+    if params.seen == "demote":
+        return above * ((params.demote - 1.0) * exposure.strength)
+    if params.seen == "new_passages":
+        spent = exposure.seen & used_up(exposure, evidence)
+        return np.where(spent, -above, 0.0) if spent.any() else None
+    return None
+
+
+def used_up(exposure: Exposure, evidence: Evidence) -> Mask:
+    """[n] whether the reader was shown every passage of it; never where the index does not say how many there are."""
+    used = np.zeros(evidence.size, np.bool_)
+    counts = evidence.attributes.get("passages")
+    if counts is not None:
+        for row, record in exposure.records.items():
+            used[row] = len(record.passages) >= counts[row] > 0
+    return used
+
+
+def mark_of(row: int, name: str, exposure: Exposure, session: SessionState) -> SeenMark | None:
+    """The mark that a result carries. seq and rank are 0 when only other readers were shown it."""
+    record = exposure.records.get(row)
+    others = session.others.get(name, ())
+    if record is not None:
+        return SeenMark(record.seq, record.rank, others)
+    return SeenMark(0, 0, others) if others else None

@@ -1,0 +1,449 @@
+"""The name that was meant: given a wrong name or a refused request, returns the nearest valid one.
+
+`correct` turns pydantic's errors into `did_you_mean` and a request that validates, ready to resend. It renames,
+moves, clamps and converts; it never drops what it does not understand, for a filter that silently vanished
+would answer another question. Not for wording the error: the door does that.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+
+_SIMILAR: Final = 0.6
+"""difflib ratio: one typing error in a short name, two or three in a long one."""
+_SHORT: Final = 0.65
+"""The same for names of up to 3 letters: two of three must be there, in order."""
+_ROUNDS: Final = 4
+"""A corrected request is validated again: one mistake may hide the next one inside it."""
+_MAX_DEPTH: Final = 6
+_WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[-_. ]+")
+
+KNOWN_ELSEWHERE: Final[Mapping[str, str]] = {
+    "q": "query",
+    "search": "query",
+    "search_query": "query",
+    "search_queries": "query",
+    "question": "query",
+    "text": "query",
+    "k": "max_results",
+    "n": "max_results",
+    "top_k": "max_results",
+    "limit": "max_results",
+    "count": "max_results",
+    "size": "max_results",
+    "num": "max_results",
+    "num_results": "max_results",
+    "rows": "max_results",
+    "index": "collection",
+    "namespace": "collection",
+    "session": "session_id",
+    "conversation_id": "session_id",
+    "idempotency_key": "request_id",
+    "include_domains": "filters.include_sites",
+    "domains": "filters.include_sites",
+    "site": "filters.include_sites",
+    "sites": "filters.include_sites",
+    "include_urls": "filters.url_prefixes",
+    "exclude_domains": "filters.exclude_sites",
+    "start_date": "filters.after",
+    "after_date": "filters.after",
+    "since": "filters.after",
+    "start_published_date": "filters.after",
+    "end_date": "filters.before",
+    "before_date": "filters.before",
+    "until": "filters.before",
+    "end_published_date": "filters.before",
+    "language": "filters.languages",
+    "lang": "filters.languages",
+    "search_lang": "filters.languages",
+    "filetype": "filters.filetypes",
+    "file_type": "filters.filetypes",
+    "max_chars": "content.max_chars_per_result",
+    "max_tokens": "content.max_tokens_total",
+    "token_budget": "content.max_tokens_total",
+    "timeout": "budget.ms",
+    "timeout_ms": "budget.ms",
+    "signal_coefficients": "weights",
+    "boosts": "weights",
+    "return_ranking_signals": "explain",
+    "debug": "explain",
+    "retrievers": "retrieve",
+    "mmr": "diversify",
+    "collapse": "diversify",
+}
+"""What other search APIs call it -> our path. A model that knows them writes these."""
+
+Path = tuple[str | int, ...]
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that `name` most likely means, or None when none is like it."""
+    found = near(name, names, 1)
+    return found[0] if found else None
+
+
+def near(name: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
+    """Up to `limit` of `names`, most alike first. Case, hyphens and camelCase do not count."""
+    plain = _plain(name)
+    known: dict[str, str] = {}
+    for candidate in names:
+        known.setdefault(_plain(candidate), candidate)
+    cutoff = _SIMILAR if len(plain) > 3 else _SHORT
+    return (
+        tuple(known[match] for match in difflib.get_close_matches(plain, list(known), limit, cutoff)) if known else ()
+    )
+
+
+def json_path(payload: Any, location: Sequence[str | int]) -> Path:
+    """pydantic's location without the tags of unions that it puts between: keys and indices of `payload`."""
+    path: list[str | int] = []
+    here: Any = payload
+    for place, part in enumerate(location):
+        if isinstance(here, Mapping) and part in here:
+            path.append(part)
+            here = here[part]
+        elif isinstance(here, Sequence) and not isinstance(here, str) and isinstance(part, int) and part < len(here):
+            path.append(part)
+            here = here[part]
+        elif place == len(location) - 1 and isinstance(here, Mapping) and part != "[key]":
+            path.append(part)  # a missing field
+    return tuple(path)
+
+
+def path_text(path: Path) -> str:
+    """`$.retrieve[0].k`"""
+    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+
+
+def correct(
+    payload: Mapping[str, Any], model: type[BaseModel], errors: Sequence[Mapping[str, Any]]
+) -> tuple[str | None, dict[str, Any] | None]:
+    """(what the first error probably meant, the corrected request or None when one of the errors cannot be
+    mended). `errors` are `ValidationError.errors()` of `model` on `payload`, which stays as it is."""
+    request: dict[str, Any] = copy.deepcopy(dict(payload))
+    did_you_mean = _meaning(request, model, errors)
+    pending = list(errors)
+    for _ in range(_ROUNDS):
+        mended = [_mend(request, model, error)[1] for error in pending]
+        if not any(mended):
+            return did_you_mean, None
+        try:
+            model.model_validate(request)
+        except ValidationError as refused:
+            pending = list(refused.errors(include_url=False))
+        else:
+            return did_you_mean, request
+    return did_you_mean, None
+
+
+def _meaning(payload: Any, model: type[BaseModel], errors: Sequence[Mapping[str, Any]]) -> str | None:
+    """What the first error meant; a missing field is best explained by the unknown one that stands in its place."""
+    first = errors[0]
+    if first["type"] == "missing":
+        first = next((error for error in errors if error["type"] == "extra_forbidden"), first)
+    return _mend(copy.deepcopy(payload), model, first)[0]
+
+
+def _mend(request: dict[str, Any], model: type[BaseModel], error: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """Repair one error in place: (the name or value that was meant, whether it was repaired)."""
+    kind, path = error["type"], json_path(request, error["loc"])
+    parent = _at(request, path[:-1])
+    if kind == "missing" or not path or not _holds(parent, path[-1]):
+        return None, False
+    if kind == "extra_forbidden":
+        return _rename(request, model, error["loc"], path)
+    given, context = parent[path[-1]], error.get("ctx", {})
+    if error["loc"][-1] == "[key]":
+        return _rename_key(parent, str(path[-1]), context)
+    value = _MENDERS[kind](given, context) if kind in _MENDERS else _UNCHANGED
+    if value is _UNCHANGED or (value is _DEFAULT and isinstance(parent, list)):
+        return None, False
+    if value is _DEFAULT:
+        del parent[path[-1]]
+        return None, True
+    parent[path[-1]] = value
+    return _told(kind, value), True
+
+
+def _told(kind: str, value: Any) -> str | None:
+    """How to name a repaired value in a sentence: a choice, a tag or a limit."""
+    if kind in ("literal_error", "greater_than_equal", "less_than_equal"):
+        return str(value)
+    return next((str(tag) for tag in value.values() if isinstance(tag, str)), None) if kind in _TAGS else None
+
+
+def _rename_key(parent: dict[Any, Any], wrong: str, context: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """A wrong key of an object whose keys are a choice."""
+    meant = nearest(wrong, _choices(context))
+    if meant is None or meant in parent:
+        return meant, False
+    parent[meant] = parent.pop(wrong)
+    return meant, True
+
+
+def _choices(context: Mapping[str, Any], key: str = "expected") -> list[str]:
+    return re.findall(r"'([^']*)'", str(context.get(key, "")))
+
+
+def _rename(
+    request: dict[str, Any], model: type[BaseModel], location: Sequence[str | int], path: Path
+) -> tuple[str | None, bool]:
+    """An unknown field: a near name beside it, the name that another API has for it, or its place elsewhere."""
+    wrong = str(path[-1])
+    parent = _at(request, path[:-1])
+    owner = _model_at(model, location[:-1], request)
+    if owner is None or not isinstance(parent, dict) or wrong not in parent:
+        return None, False
+    here = path[:-1]
+    names = field_names(owner)
+    known = KNOWN_ELSEWHERE.get("_".join(_plain(wrong).split()))
+    if (exact := {_plain(name): name for name in names}.get(_plain(wrong))) is not None:
+        target: Path | None = (*here, exact)
+    elif not here and known is not None and _resolves(model, known):
+        target = tuple(known.split("."))
+    elif (elsewhere := _elsewhere(model, wrong)) is not None and elsewhere[:-1] != here:
+        target = elsewhere
+    else:
+        near_name = nearest(wrong, names)
+        target = (*here, near_name) if near_name else None
+    if target is None:
+        return None, False
+    meant = str(target[-1]) if target[:-1] == here else ".".join(str(part) for part in target)
+    return meant, _move(request, (*here, wrong), target)
+
+
+def _move(request: dict[str, Any], source: Path, target: Path) -> bool:
+    """Move a value to `target`; refused when something already stands there, which of the two is meant nobody knows."""
+    holder: Any = request
+    for part in target[:-1]:
+        if isinstance(holder, dict):
+            holder = holder.setdefault(part, {})
+        elif isinstance(holder, list) and isinstance(part, int):
+            holder = holder[part]
+    parent = _at(request, source[:-1])
+    if not isinstance(holder, dict) or target[-1] in holder or not isinstance(parent, dict):
+        return False
+    holder[target[-1]] = parent.pop(source[-1])
+    return True
+
+
+def field_names(model: type[BaseModel]) -> tuple[str, ...]:
+    """The keys that a JSON object of `model` may have."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def field_paths(model: type[BaseModel], depth: int = _MAX_DEPTH) -> dict[Path, Any]:
+    """Every field that is reached through objects alone (not through lists): path -> its annotation."""
+    paths: dict[Path, Any] = {}
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        paths[(key,)] = field.annotation
+        if depth and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            for rest, annotation in field_paths(field.annotation, depth - 1).items():
+                paths[(key, *rest)] = annotation
+    return paths
+
+
+def _elsewhere(model: type[BaseModel], name: str) -> Path | None:
+    """The only path of `model` that ends in this name."""
+    plain = _plain(name)
+    found = [path for path in field_paths(model) if _plain(str(path[-1])) == plain]
+    return found[0] if len(found) == 1 else None
+
+
+def _resolves(model: type[BaseModel], dotted: str) -> bool:
+    return tuple(dotted.split(".")) in field_paths(model)
+
+
+def _model_at(model: type[BaseModel], location: Sequence[str | int], payload: Any) -> type[BaseModel] | None:
+    """The model that owns the object at `location`, through lists and tagged unions."""
+    here: Any = model
+    for part in location:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            fields = {field.alias or name: field.annotation for name, field in here.model_fields.items()}
+            fields.update({name: field.annotation for name, field in here.model_fields.items()})
+            if part not in fields:
+                return None
+            here = fields[part]
+        elif isinstance(part, str):  # the tag of a union, or a model's name
+            here = _choice(here, part) or here
+    models = _models_in(here)
+    return models[0] if len(models) == 1 else None
+
+
+def _choice(annotation: Any, tag: str) -> type[BaseModel] | None:
+    """The member of a union whose discriminating Literal, or name, is `tag`."""
+    for member in _models_in(annotation):
+        literals = [get_args(field.annotation) for field in member.model_fields.values()]
+        if member.__name__ == tag or any(values == (tag,) for values in literals):
+            return member
+    return None
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]
+
+
+def _at(payload: Any, path: Path) -> Any:
+    here = payload
+    for part in path:
+        if not _holds(here, part):
+            return None
+        here = here[part]
+    return here
+
+
+def _holds(holder: Any, part: str | int) -> bool:
+    if isinstance(holder, dict):
+        return part in holder
+    return isinstance(holder, list) and isinstance(part, int) and 0 <= part < len(holder)
+
+
+def _plain(name: str) -> str:
+    return " ".join(_WORD_BREAK.sub(" ", name).lower().split())
+
+
+# ---------------------------------------------------------------- values: given value and error context -> better
+
+_UNCHANGED: Final = object()
+_DEFAULT: Final = object()
+"""Take the key out: its default then stands."""
+_TRUE: Final = frozenset({"true", "yes", "on", "1"})
+_FALSE: Final = frozenset({"false", "no", "off", "0"})
+
+
+def _literal(given: Any, context: Mapping[str, Any]) -> Any:
+    expected = _choices(context)
+    if isinstance(given, str):
+        return nearest(given, expected) or _UNCHANGED
+    if isinstance(given, bool) and not given and "none" in expected:
+        return "none"
+    return _DEFAULT if given is None else _UNCHANGED
+
+
+def _tag(given: Any, context: Mapping[str, Any]) -> Any:
+    """The discriminator of a union member, by its name or by the fields that only one member has."""
+    if not isinstance(given, dict):
+        return _UNCHANGED
+    tags = _choices(context, "expected_tags") or ["bm25", "dense"]
+    key = str(context.get("discriminator", "'type'")).strip("'")
+    said = given.get(key)
+    synonyms = {
+        "lexical": "bm25",
+        "text": "bm25",
+        "keyword": "bm25",
+        "vector": "dense",
+        "semantic": "dense",
+        "knn": "dense",
+    }
+    guess = (synonyms.get(said.lower()) or nearest(said, tags)) if isinstance(said, str) else None
+    if guess is None and said is None:
+        guess = (
+            "dense"
+            if given.keys() & {"vector", "exact"}
+            else "bm25"
+            if given.keys() & {"fields", "k1", "b", "terms"}
+            else None
+        )
+    return {**given, key: guess} if guess in tags else _UNCHANGED
+
+
+def _at_least(given: Any, context: Mapping[str, Any]) -> Any:
+    return context["ge"]
+
+
+def _at_most(given: Any, context: Mapping[str, Any]) -> Any:
+    return context["le"]
+
+
+def _beyond(given: Any, context: Mapping[str, Any]) -> Any:
+    """An exclusive limit has no nearest valid number worth having: the default is."""
+    return _DEFAULT
+
+
+def _integer(given: Any, context: Mapping[str, Any]) -> Any:
+    if isinstance(given, str):
+        try:
+            given = float(given)
+        except ValueError:
+            return _DEFAULT
+    if isinstance(given, float) and math.isfinite(given):
+        return round(given)
+    return given[0] if isinstance(given, list) and len(given) == 1 else _DEFAULT
+
+
+def _number(given: Any, context: Mapping[str, Any]) -> Any:
+    return given[0] if isinstance(given, list) and len(given) == 1 else _DEFAULT
+
+
+def _boolean(given: Any, context: Mapping[str, Any]) -> Any:
+    said = str(given).strip().lower()
+    return True if said in _TRUE else False if said in _FALSE else _DEFAULT
+
+
+def _string(given: Any, context: Mapping[str, Any]) -> Any:
+    if isinstance(given, bool) or given is None:
+        return _DEFAULT
+    if isinstance(given, list) and given and all(isinstance(item, str) for item in given):
+        return " ".join(given)
+    return str(given) if isinstance(given, int | float) else _UNCHANGED
+
+
+def _list(given: Any, context: Mapping[str, Any]) -> Any:
+    if given is None:
+        return _DEFAULT
+    return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else [given]
+
+
+def _shorter(given: Any, context: Mapping[str, Any]) -> Any:
+    limit = int(context["max_length"])
+    if isinstance(given, str):
+        return given[:limit].rpartition(" ")[0] or given[:limit]
+    return given[:limit] if isinstance(given, list) else _UNCHANGED
+
+
+def _longer(given: Any, context: Mapping[str, Any]) -> Any:
+    """Only what is itself too short: pydantic says it of a list, too, whose items it refused."""
+    return _DEFAULT if len(given) < int(context["min_length"]) else _UNCHANGED
+
+
+def _mapping(given: Any, context: Mapping[str, Any]) -> Any:
+    return _DEFAULT if given is None or given is False or given == [] else _UNCHANGED
+
+
+_MENDERS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Any]]] = {
+    "literal_error": _literal,
+    "union_tag_invalid": _tag,
+    "union_tag_not_found": _tag,
+    "greater_than_equal": _at_least,
+    "less_than_equal": _at_most,
+    "greater_than": _beyond,
+    "less_than": _beyond,
+    "finite_number": _beyond,
+    "int_type": _integer,
+    "int_parsing": _integer,
+    "int_from_float": _integer,
+    "float_type": _number,
+    "float_parsing": _number,
+    "bool_type": _boolean,
+    "bool_parsing": _boolean,
+    "string_type": _string,
+    "tuple_type": _list,
+    "list_type": _list,
+    "too_long": _shorter,
+    "string_too_long": _shorter,
+    "too_short": _longer,
+    "dict_type": _mapping,
+    "model_type": _mapping,
+    "model_attributes_type": _mapping,
+}
+_TAGS: Final = frozenset({"union_tag_invalid", "union_tag_not_found"})

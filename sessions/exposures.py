@@ -1,0 +1,105 @@
+"""What one reader was shown of one document: given two accounts of it, returns their union.
+
+`join` is commutative, associative and idempotent (minimum, maximum and unions), so the order in which showings
+become known never changes what is known. Shingles are kept packed: 8 bytes each instead of a Python int in
+a set, so that 2,000 documents take about 2 MB and not 20.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ranking.types import Shown
+from sessions.errors import EventError
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """First and latest showing. `versions`: content hash -> ordinals of the passages shown of that content, by
+    hash: ordinal 3 of an edited page is not the ordinal 3 that was shown. `shingles`: packed, over all versions."""
+
+    first_seq: int
+    first_rank: int
+    last_seq: int
+    last_rank: int
+    content_hash: str  # of the latest showing
+    cluster: str  # of the latest showing
+    versions: tuple[tuple[str, frozenset[int]], ...]
+    shingles: bytes = b""
+
+    @property
+    def passages(self) -> frozenset[int]:
+        """Ordinals shown of the content that was shown last."""
+        for content_hash, ordinals in self.versions:
+            if content_hash == self.content_hash:
+                return ordinals
+        return frozenset()
+
+
+def pack(shingles: Iterable[int]) -> bytes:
+    """Unsigned 64-bit integers, ascending, without repeats. Raises EventError for any other number."""
+    try:
+        return array("Q", sorted(set(shingles))).tobytes()
+    except (OverflowError, TypeError) as error:
+        raise EventError(f"a shingle must be an integer in [0, 2^64): {error}") from error
+
+
+def unpack(packed: bytes) -> frozenset[int]:
+    """The shingles of `pack`."""
+    numbers = array("Q")
+    numbers.frombytes(packed)
+    return frozenset(numbers)
+
+
+def exposure(shown: Shown, seq: int) -> Exposure:
+    """One showing, in the event `seq`."""
+    return Exposure(
+        first_seq=seq,
+        first_rank=shown.rank,
+        last_seq=seq,
+        last_rank=shown.rank,
+        content_hash=shown.content_hash,
+        cluster=shown.cluster,
+        versions=((shown.content_hash, frozenset(shown.passages)),),
+        shingles=pack(shown.shingles) if shown.shingles else b"",
+    )
+
+
+def join(one: Exposure, other: Exposure) -> Exposure:
+    """Everything that either knows."""
+    first = min((one.first_seq, one.first_rank), (other.first_seq, other.first_rank))
+    latest = max(one, other, key=_recency)
+    return Exposure(
+        first_seq=first[0],
+        first_rank=first[1],
+        last_seq=latest.last_seq,
+        last_rank=latest.last_rank,
+        content_hash=latest.content_hash,
+        cluster=latest.cluster,
+        versions=_join_versions(one.versions, other.versions),
+        shingles=_join_packed(one.shingles, other.shingles),
+    )
+
+
+def _recency(item: Exposure) -> tuple[int, int, str, str]:
+    """A total order, so that two rows for one document in one event cannot depend on their order."""
+    return (item.last_seq, -item.last_rank, item.content_hash, item.cluster)
+
+
+def _join_versions(
+    one: tuple[tuple[str, frozenset[int]], ...], other: tuple[tuple[str, frozenset[int]], ...]
+) -> tuple[tuple[str, frozenset[int]], ...]:
+    if one == other:
+        return one
+    union = dict(one)
+    for content_hash, ordinals in other:
+        union[content_hash] = union.get(content_hash, frozenset()) | ordinals
+    return tuple(sorted(union.items()))
+
+
+def _join_packed(one: bytes, other: bytes) -> bytes:
+    if one == other or not other:
+        return one
+    return pack(unpack(one) | unpack(other)) if one else other
