@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from api.errors import InvalidRequestError
 from ranking.params import MAX_QUERY_CHARACTERS, Model, Params
-from ranking.suggest import correct
+from ranking.suggest import correct, json_path, path_text
 
 Identifier = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
@@ -96,7 +96,7 @@ def read_request(model: type[RequestT], payload: Any) -> RequestT:
 
 def _refusal(model: type[BaseModel], payload: dict[str, Any], error: ValidationError) -> InvalidRequestError:
     first = error.errors(include_url=False)[0]
-    path = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    path = path_text(json_path(payload, first["loc"]))
     did_you_mean, corrected = correct(payload, model, error.errors(include_url=False))
     given = first.get("input")
     shown = repr(given)[:80]

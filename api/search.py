@@ -38,7 +38,7 @@ from ranking.types import (
     Stage,
     StoredDocument,
 )
-from ranking.weights import resolve_weights
+from ranking.weights import resendable, resolve_weights
 
 
 class Stopwatch:
@@ -189,8 +189,13 @@ def assemble(
     chosen: list[tuple[ChosenPassage, ...]] = [() for _ in ids]
     if params.content.passages:
         chosen = [
-            choose_passages(evidence, params.content.passages, session.seen.get(evidence.document), params.session.seen)
-            for evidence in index.passage_evidence(plan, ids)
+            choose_passages(
+                evidence,
+                params.content.passages,
+                None if scored.updated else session.seen.get(scored.id),
+                params.session.seen,
+            )
+            for scored, evidence in zip(ranking.page, index.passage_evidence(plan, ids), strict=True)
         ]
     wanted = [(document, choice.ordinal) for document, choices in zip(ids, chosen, strict=True) for choice in choices]
     passages = {passage.id: passage for passage in index.fetch_passages(wanted)}
@@ -232,8 +237,31 @@ def _shown(rank: int, scored: Scored, stored: StoredDocument, passages: tuple[Sh
 def resolve(request: SearchRequest, plan: Plan) -> dict[str, Any]:
     """The whole request with every default filled in, itself a valid request. The retry key is left out: sent
     again it would replay this answer."""
-    weights = resolve_weights(request, plan)
     body = request.model_dump(mode="json", by_alias=True)
-    body["weights"] = dict(weights)
+    body["weights"] = resendable(resolve_weights(request, plan), request)
     body["request_id"] = None
     return body
+
+
+def dry_run(
+    request: SearchRequest,
+    query: Query,
+    plan: Plan,
+    index: SearchIndex,
+    notices: tuple[Notice, ...],
+    resolved: dict[str, Any],
+) -> dict[str, Any]:
+    """The answer of a dry run: `matches` is exact here, for the condition is counted and nothing is scored."""
+    matches = index.count(plan.condition)
+    counts = [-1 if operator.node is None else index.count(operator.node) for operator in query.operators]
+    return {
+        "resolved": resolved,
+        "query": answers.query_report(plan, query.operators, counts, None),
+        "stages": [
+            {"name": f"recall.{retriever.name}", "postings": plan.postings if retriever.type == "bm25" else 0, "ms": None}
+            for retriever in plan.retrievers
+        ],
+        "matches": {"estimate": matches, "low": matches, "high": matches},
+        "generation": index.statistics.generation,
+        "notices": answers.notices(query.notices, notices),
+    }

@@ -94,7 +94,7 @@ def _crawl(urls: list[str], max_pages: int, allow_private: bool) -> None:
             depth=None,
             allow_hosts=(),
             allow_private=allow_private,
-            skip=tuple(rf"/{re.escape(name)}(\.[\w.]+)?\.html$" for name in SKIPPED_PAGES),
+            exclude=tuple(rf"/{re.escape(name)}(\.[\w.]+)?\.html$" for name in SKIPPED_PAGES),
             emit=emit,
         )
     typer.echo(f"   {report['documents']} documents from {report['pages']} pages")

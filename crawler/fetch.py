@@ -36,7 +36,7 @@ class Fetched:
     """An answer. `raw` is the body as sent, `body` without its encodings; `seconds` until the headers came.
 
     `headers` keep their order and case; `at` is epoch seconds. `private`: the host is not on the public internet.
-    `cut`: the body was longer than asked for and ends at the limit.
+    `cut`: the body was longer than asked for and ends at the limit. `unread`: a type that holds no text.
     """
 
     address: str
@@ -52,6 +52,7 @@ class Fetched:
     request_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     peer: str = ""
     cut: bool = False
+    unread: bool = False
 
     def header(self, name: str) -> str | None:
         """The first header of that name (lower case), or None."""
@@ -143,7 +144,8 @@ class Fetcher:
             seconds = time.perf_counter() - started
             sent = tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in response.headers.raw)
             names = {key.lower(): value for key, value in reversed(sent)}
-            wanted = 200 <= response.status_code < 300 and (any_type or _readable(names.get("content-type", ""), address))
+            readable = any_type or _readable(names.get("content-type", ""), address)
+            wanted = 200 <= response.status_code < 300 and readable
             raw, cut = b"", False
             if wanted:
                 raw, cut = await self._read(response, names.get("content-length", ""), cut_at)
@@ -173,6 +175,7 @@ class Fetcher:
             request_headers=tuple(headers),
             peer=str(peer[0]) if peer else "",
             cut=cut,
+            unread=not readable,
         )
 
     async def _read(self, response: httpx.Response, declared: str, cut_at: int | None) -> tuple[bytes, bool]:

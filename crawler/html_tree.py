@@ -31,7 +31,7 @@ class Element:
 
     __slots__ = (
         "attributes", "chars", "children", "depth", "dropped", "hints", "items", "link_chars", "own_chars", "own_link_chars",
-        "parent", "preformatted", "prose", "tag", "value",
+        "parent", "preformatted", "prose", "raw", "raw_chars", "raw_link", "hidden", "why", "tag", "value",
     )
 
     def __init__(self, tag: str, attributes: dict[str, str | None], parent: Element | None, depth: int) -> None:

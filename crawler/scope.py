@@ -44,9 +44,11 @@ class Scope:
             return page[: page.index(":")] + meant[meant.index(":") :]
         return meant
 
-    def with_page(self, url: str) -> Scope:
-        """This scope with the host of a canonical URL, under that URL's scheme."""
+    def with_page(self, url: str, *, known_scheme: bool = False) -> Scope:
+        """This scope with the host of a canonical URL, under that URL's scheme (or the one it has, if it has one)."""
         name, scheme = urls.netloc(url), url[: url.index(":")]
+        if known_scheme:
+            scheme = self.schemes.get(name, scheme)
         return Scope(self.hosts | {name}, self.suffixes, {**self.schemes, name: scheme})
 
     def with_hosts(self, allowed: Iterable[str]) -> Scope:

@@ -5,6 +5,7 @@ Every topic is a stateless search. Not for measuring (measures.py).
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -33,8 +34,8 @@ def ensure_indexed(engine: Engine, test: TestCollection, progress: Progress) -> 
         progress(0, 0, f"indexing {test.name}")
         if name not in {entry["name"] for entry in engine.list_collections(TENANT)["collections"]}:
             engine.create_collection({"name": name}, TENANT)
-        lines = b"\n".join(orjson.dumps(document) for document in test.documents())
-        engine.ingest_bytes(name, lines, TENANT, partial(_relay, progress))
+        lines = io.BytesIO(b"\n".join(orjson.dumps(document) for document in test.documents()))
+        engine.ingest_stream(name, lines, TENANT, partial(_relay, progress))
     return name
 
 

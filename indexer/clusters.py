@@ -118,9 +118,7 @@ def _join_similar(
             order = np.argsort(-alike, kind="stable")
             order = order[alike[order] >= limits.jaccard - limits.estimate_margin]
             likely = [
-                pair
-                for pair in zip(first[order].tolist(), second[order].tolist(), strict=True)
-                if pair not in rejected
+                pair for pair in zip(first[order].tolist(), second[order].tolist(), strict=True) if pair not in rejected
             ]
             rejected |= _verify(parent, likely, shingles_of, limits)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -89,18 +90,20 @@ class ColumnWriter:
     def __init__(self) -> None:
         self._ids: list[str] = []
         self._addresses: list[str] = []
+        self._written: list[str] = []
         self._codes: dict[str, dict[str, int]] = {name: {} for name in CODED}
         self._coded: dict[str, list[int]] = {name: [] for name in CODED}
         self._numbers: dict[str, list[float]] = {name: [] for name in (*DATES, "depth", "words", "quality")}
         self._content: list[int] = []
-        self._urls: list[tuple[int, int]] = []
-        self._links: list[tuple[int, int]] = []
+        self._urls = _Pairs()
+        self._links = _Pairs()
         self._metadata: dict[str, tuple[list[tuple[int, float]], list[tuple[int, str]]]] = {}
 
     def add(self, document: Document, words: int, distinct: int) -> None:
         row = len(self._ids)
         self._ids.append(document.id)
         self._addresses.append(address_of(document))
+        self._written.append(document.url)
         site = site_of_document(document)
         for name, value in (
             ("site", site),
@@ -120,8 +123,8 @@ class ColumnWriter:
         ):
             self._numbers[name].append(number)
         self._content.append(number_of(document.content_hash))
-        self._urls.extend((key, row) for key in {url_key(document.url), url_key(canonical_url(document.url))})
-        self._links.extend((key, row) for key in {url_key(link.url) for link in document.links})
+        self._urls.add({url_key(document.url), url_key(canonical_url(document.url))}, row)
+        self._links.add({url_key(link.url) for link in document.links}, row)
         for key, value in document.metadata.items():
             numbers, texts = self._metadata.setdefault(str(key), ([], []))
             for item in metadata_values(value):
@@ -132,9 +135,12 @@ class ColumnWriter:
 
     def write(self, writer: ArrayWriter) -> None:
         add_strings(writer, "id", self._ids)
-        hashes = np.array([token_hash(value) for value in self._ids], np.uint64)
-        _add_lookup(writer, "id", list(zip(hashes.tolist(), range(len(hashes)), strict=True)))
+        hashes = _Pairs()
+        for row, identifier in enumerate(self._ids):
+            hashes.add((token_hash(identifier),), row)
+        hashes.write(writer, "id")
         add_strings(writer, "address", self._addresses)
+        add_strings(writer, "written", self._written)
         order = sorted(range(len(self._addresses)), key=self._addresses.__getitem__)
         writer.add("address.order", np.array(order, np.int32))
         for name in CODED:
@@ -143,8 +149,8 @@ class ColumnWriter:
         for name, values in self._numbers.items():
             writer.add(name, np.array(values, np.float64))
         writer.add("content", np.array(self._content, np.int64))
-        _add_lookup(writer, "url", self._urls)
-        _add_lookup(writer, "link", self._links)
+        self._urls.write(writer, "url")
+        self._links.write(writer, "link")
         names = sorted(self._metadata)
         writer.add("metadata.names", np.frombuffer(json.dumps(names).encode(), np.uint8))
         for number, name in enumerate(names):
@@ -158,10 +164,22 @@ class ColumnWriter:
             writer.add(f"metadata.{number}.code.row", np.array([row for row, _ in texts], np.int32))
 
 
-def _add_lookup(writer: ArrayWriter, name: str, pairs: Sequence[tuple[int, int]]) -> None:
-    ordered = sorted(pairs)
-    writer.add(f"{name}.key", np.array([key for key, _ in ordered], np.uint64))
-    writer.add(f"{name}.row", np.array([row for _, row in ordered], np.int32))
+class _Pairs:
+    """(64-bit key, row) pairs on their way into a sorted lookup, 12 bytes each: a page has a hundred links."""
+
+    def __init__(self) -> None:
+        self._keys, self._rows = array("Q"), array("i")
+
+    def add(self, keys: Iterable[int], row: int) -> None:
+        for key in keys:
+            self._keys.append(key)
+            self._rows.append(row)
+
+    def write(self, writer: ArrayWriter, name: str) -> None:
+        keys, rows = np.array(self._keys, np.uint64), np.array(self._rows, np.int32)
+        order = np.lexsort((rows, keys))
+        writer.add(f"{name}.key", keys[order])
+        writer.add(f"{name}.row", rows[order])
 
 
 class Columns:
@@ -172,6 +190,7 @@ class Columns:
         self.ids = strings_of(arrays, "id")
         self.addresses = strings_of(arrays, "address")
         self.address_order = arrays["address.order"]
+        self.urls = strings_of(arrays, "written")
         self.tables: dict[str, list[str]] = {name: strings_of(arrays, name).all() for name in CODED}
         self._names: list[str] = json.loads(bytes(arrays["metadata.names"]))
 

@@ -51,22 +51,22 @@ def models_folder() -> Path:
 def load_embedder(name: str | None = None, *, folder: Path | None = None, threads: int = 1) -> Embedder:
     """The embedder called `name`; None, "" and "default" are the built-in model, converted first when it is not.
 
-    `folder`: where converted models live (default: models_folder()). `threads`: texts encoded at once within one
-    call of encode(); 1 for a server, which has parallel requests instead. Raises ModelError.
+    `folder`: where converted models live (default: models_folder()). `threads`: cores that one call of encode()
+    uses; 1 for a server, which has parallel requests instead. Raises ModelError.
     """
+    if threads < 1:
+        raise ModelError(f"threads is {threads}; it is the number of cores one call uses, 1 or more")
     if name in (None, "", "default", DEFAULT_MODEL):
         return OnnxEmbedder(ensure_built(folder), threads=threads)
     from indexer.sentence_model import SentenceEmbedder
 
-    return SentenceEmbedder(str(name))
+    return SentenceEmbedder(str(name), threads=threads)
 
 
 class OnnxEmbedder:
     """A converted model folder, ready to run. Implements ranking.ports.Embedder."""
 
     def __init__(self, folder: Path, *, threads: int = 1) -> None:
-        if threads < 1:
-            raise ModelError(f"threads is {threads}; it is the number of texts encoded at once, 1 or more")
         try:
             import onnxruntime
             from tokenizers import Tokenizer

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.generation import FINGERPRINTS, SEGMENTS, Generation
+from indexer.generation import FINGERPRINTS, SEGMENTS, SKETCHES, Generation
 from indexer.limits import ClusterLimits
 from indexer.manifest import FileEntry
 from indexer.overlay import read_overlay
@@ -31,7 +31,7 @@ class Piece:
     fingerprints: Hashes  # which version of its document a row holds
     signatures: Signatures
     cluster: Hashes  # of the last build that had the row; 0 when there was none
-    fresh: bool  # no build has had these rows
+    fresh: Mask  # no build has had this row
     passages: int
     files: Mapping[str, FileEntry] | None = None  # hashes known from the parent, by path within the generation
 
@@ -63,7 +63,7 @@ def short(fingerprint: bytes) -> int:
 def pieces_of(parent: Generation, damaged: Iterable[str], limits: ClusterLimits) -> tuple[Piece, ...]:
     """The parent's segments without those that have damaged files (their documents will be written anew)."""
     spoiled = set(damaged)
-    if any(not name.startswith(f"{SEGMENTS}/") for name in spoiled if "/" not in name or name.startswith("overlay")):
+    if not all(name.startswith((f"{SEGMENTS}/", f"{SKETCHES}/")) for name in spoiled):
         return ()  # which rows are live, or what they hold, is not known for sure
     overlay = read_overlay(parent.overlay)
     fingerprints = np.load(parent.folder / FINGERPRINTS)
@@ -86,7 +86,7 @@ def pieces_of(parent: Generation, damaged: Iterable[str], limits: ClusterLimits)
                 fingerprints=fingerprints[rows],
                 signatures=np.load(parent.sketch(entry.name)).reshape(-1, limits.permutations),
                 cluster=np.array(overlay.cluster[rows], dtype=np.uint64),
-                fresh=False,
+                fresh=np.zeros(entry.rows, dtype=bool),
                 passages=entry.passages,
                 files=own,
             )
@@ -95,16 +95,14 @@ def pieces_of(parent: Generation, damaged: Iterable[str], limits: ClusterLimits)
 
 
 def sketch_name(segment: str) -> str:
-    return f"sketches/{segment}.npy"
+    """Its path within a generation."""
+    return f"{SKETCHES}/{segment}.npy"
 
 
 def difference(pieces: Sequence[Piece], documents: Iterable[tuple[str, bytes]]) -> Difference:
     """`documents`: (id, fingerprint) of all that there should be."""
     places = {
-        id: (number, row)
-        for number, piece in enumerate(pieces)
-        for row, id in enumerate(piece.ids)
-        if piece.live[row]
+        id: (number, row) for number, piece in enumerate(pieces) for row, id in enumerate(piece.ids) if piece.live[row]
     }
     live = [piece.live.copy() for piece in pieces]
     lost: list[int] = []
@@ -142,6 +140,6 @@ def merged(name: str, folder: Path, passages: int, sources: Sequence[Piece]) -> 
         fingerprints=np.concatenate([piece.fingerprints[piece.live] for piece in sources]),
         signatures=np.concatenate([piece.signatures[piece.live] for piece in sources]),
         cluster=np.concatenate([piece.cluster[piece.live] for piece in sources]),
-        fresh=False,
+        fresh=np.concatenate([piece.fresh[piece.live] for piece in sources]),
         passages=passages,
     )

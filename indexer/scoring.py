@@ -25,6 +25,13 @@ SCATTER_RATIO: Final = 24
 """A posting list up to so many times the candidates is read whole; a longer one is searched for each candidate."""
 
 
+MAX_TERMS: Final = 4_096
+"""Terms of one query: what 12 bits hold. 8,000 characters hold at most 4,000 words."""
+
+_POSITION_SHIFT: Final = 12
+_CANDIDATE_SHIFT: Final = 43
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One term: where each set holds it (by number of the set), and the fields it may match in."""
@@ -123,9 +130,19 @@ class Hits:
     stem: Longs
     variant: Longs  # -1: any surface
 
+    def without(self, terms: Mask) -> Hits:
+        """Those of the terms that are not marked."""
+        if not terms.any():
+            return self
+        kept = ~terms[self.term]
+        return Hits(self.term[kept], self.candidate[kept], self.posting[kept], self.stem[kept], self.variant[kept])
 
-def find_hits(field: Field, places: Sequence[Sequence[Place]], documents: Array, lookup: Array) -> Hits | None:
-    """Hits of each term's places in `documents` (ascending local numbers; lookup[document] is its index or -1)."""
+
+def find_hits(
+    field: Field, places: Sequence[Sequence[Place]], documents: Array, candidates: Array, lookup: Array
+) -> Hits | None:
+    """Hits of each term's places in `documents` (ascending local numbers). `candidates`: the candidate that each of
+    them is; `lookup`: the same by local number, -1 for every other document."""
     limit = SCATTER_RATIO * max(len(documents), 1)
     whole: list[tuple[int, int, int, int, int]] = []  # term, stem, variant, low, high
     parts: list[tuple[Array, Array, Array, Array, Array]] = []
@@ -140,17 +157,19 @@ def find_hits(field: Field, places: Sequence[Sequence[Place]], documents: Array,
                 which, posting = field.find(stem, documents)
                 if len(which):
                     size = len(which)
-                    parts.append((np.full(size, term), which, posting, np.full(size, stem), np.full(size, variant)))
+                    parts.append(
+                        (np.full(size, term), candidates[which], posting, np.full(size, stem), np.full(size, variant))
+                    )
     if whole:
         source = np.array(whole, np.int64)
         counts = source[:, 4] - source[:, 3]
-        index = lookup[np.concatenate([field.documents[low:high] for _, _, _, low, high in whole])]
-        at = np.flatnonzero(index >= 0)
+        found = lookup[np.concatenate([field.documents[low:high] for _, _, _, low, high in whole])]
+        at = np.flatnonzero(found >= 0)
         if len(at):
             ends = np.cumsum(counts)
             owner = np.searchsorted(ends, at, "right")
             posting = at - (ends - counts)[owner] + source[owner, 3]
-            parts.append((source[owner, 0], index[at], posting, source[owner, 1], source[owner, 2]))
+            parts.append((source[owner, 0], found[at], posting, source[owner, 1], source[owner, 2]))
     if not parts:
         return None
     if len(parts) == 1:
@@ -170,17 +189,25 @@ def frequencies(field: Field, hits: Hits, terms: int, size: int) -> Floats:
     return cells.reshape(terms, size).astype(np.float32)
 
 
-def occurrence_keys(field: Field, hits: Hits) -> tuple[Longs, Longs, Longs]:
-    """(candidate, term, position) of every occurrence, by candidate and position."""
+def occurrence_keys(field: Field, hits: Hits) -> Longs:
+    """Every occurrence as one sortable number: 20 bits of candidate, 31 of position, 12 of term."""
     starts, counts = _occurrences(field, hits, np.arange(len(hits.posting)))
     at = ranges(starts, counts)
-    variant = np.repeat(hits.variant, counts)
-    # one sortable number: 20 bits of candidate, 31 of position, 12 of term
-    keys = np.repeat(hits.candidate << 43 | hits.term, counts) | field.positions[at].astype(np.int64) << 12
+    owner = np.repeat(hits.candidate.astype(np.int64) << _CANDIDATE_SHIFT | hits.term, counts)
+    keys: Longs = owner | field.positions[at].astype(np.int64) << _POSITION_SHIFT
     if (hits.variant >= 0).any():
+        variant = np.repeat(hits.variant, counts)
         keys = keys[(variant < 0) | (field.variants[at] == variant)]
-    keys.sort()
-    return keys >> 43, keys & 0xFFF, keys >> 12 & 0x7FFFFFFF
+    return keys
+
+
+def positions_of(parts: Sequence[Longs], size: int) -> Positions:
+    """Positions over `size` candidates from the occurrence keys of all sets."""
+    keys = np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+    offsets = np.searchsorted(keys, np.arange(size + 1, dtype=np.int64) << _CANDIDATE_SHIFT)
+    term = keys & (1 << _POSITION_SHIFT) - 1
+    position = (keys >> _POSITION_SHIFT) & (1 << _CANDIDATE_SHIFT - _POSITION_SHIFT) - 1
+    return Positions(offsets.astype(np.int64), term.astype(np.int32), position.astype(np.int32))
 
 
 def _occurrences(field: Field, hits: Hits, which: Longs) -> tuple[Longs, Longs]:
@@ -191,10 +218,3 @@ def _occurrences(field: Field, hits: Hits, which: Longs) -> tuple[Longs, Longs]:
     size = field.uses[stem + 1] - field.uses[stem]
     after = np.where(last, size, field.before[np.minimum(posting + 1, len(field.before) - 1)])
     return begin + field.uses[stem], after - begin
-
-
-def positions_of(candidate: Longs, term: Longs, position: Longs, size: int) -> Positions:
-    """Occurrences sorted by candidate as Positions over `size` candidates."""
-    offsets = np.zeros(size + 1, np.int64)
-    np.cumsum(np.bincount(candidate, minlength=size), out=offsets[1:])
-    return Positions(offsets, term.astype(np.int32), position.astype(np.int32))

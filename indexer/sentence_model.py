@@ -28,10 +28,14 @@ ID_DIGITS: Final = 12
 class SentenceEmbedder:
     """Implements ranking.ports.Embedder over SentenceTransformer on the CPU."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, threads: int = 1) -> None:
         library = _library()
+        # torch's threads wait for each other when other requests run too; this setting is the whole process's
+        importlib.import_module("torch").set_num_threads(threads)
+        importlib.import_module("transformers").logging.disable_progress_bar()
         self._model = _load(library, name)
-        width = self._model.get_sentence_embedding_dimension()
+        new, old = "get_embedding_dimension", "get_sentence_embedding_dimension"  # renamed in 6.0
+        width = getattr(self._model, new if hasattr(self._model, new) else old)()
         if not width:
             raise ModelError(f"the model {name!r} gives no sentence vectors", hint="choose a sentence-embedding model")
         self._dimension = int(width)

@@ -80,6 +80,15 @@ class Snapshot:
             "SELECT id, fingerprint FROM documents WHERE deleted = 0 ORDER BY revision, row"
         )
 
+    def fingerprints_of(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """Of these documents; unknown ids are left out."""
+        found: dict[str, bytes] = {}
+        for batch in batched(ids, self._limits.batch_rows):
+            marks = ", ".join("?" * len(batch))
+            query = f"SELECT id, fingerprint FROM documents WHERE deleted = 0 AND id IN ({marks})"
+            found.update(self._connection.execute(query, batch))
+        return found
+
     def documents(self, ids: Iterable[str] | None = None) -> Iterator[Document]:
         """These documents in this order (unknown ids are left out), or all, oldest change first."""
         if ids is None:

@@ -93,10 +93,9 @@ class _Lexer:
             return self._close(at)
         if _SIGNED.match(text, at):
             sign, at = text[at], at + 1
-        elif around := _AROUND.match(text, at):
-            if int(around[1]) <= MAX_SLOP:
-                self.lexemes.append(Lexeme("around", start, around.end(), number=int(around[1])))
-                return around.end()
+        elif (around := _AROUND.match(text, at)) and int(around[1]) <= MAX_SLOP:
+            self.lexemes.append(Lexeme("around", start, around.end(), number=int(around[1])))
+            return around.end()
         if (named := _NAMED.match(text, at)) and named[1].lower() in PREFIXES:
             name, at = named[1].lower(), named.end()
         character = text[at : at + 1]

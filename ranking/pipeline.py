@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ranking.certificate import exact
 from ranking.constants import SCORED_KEPT
 from ranking.diversify import arrange
 from ranking.errors import UnsupportedError
@@ -53,7 +54,7 @@ def rank(plan: Plan, evidence: Evidence, params: Params, session: SessionState, 
         page=tuple(scored[row] for row in shown),
         scored=tuple(scored[row] for row in best),
         stubs=stubs,
-        exact=None,
+        exact=exact(plan, params, evidence, signals.column("bm25")),
         exhausted=unseen < params.max_results,
         unseen=unseen,
         notices=notices(natural, shown, given),

@@ -7,40 +7,33 @@ the whole query, stop words aside. Linear in the number of terms, but for one so
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from ranking.constants import FAST_DEPTH, FAST_POSTINGS_PER_DOCUMENT, POSTINGS_PER_DOCUMENT
-from ranking.dates import parse_date
 from ranking.errors import ParamsError, UnsupportedError
-from ranking.params import Bm25Retriever, DenseRetriever, FilterParams, Params, TermBudget
+from ranking.filters import condition_of as condition_of
+from ranking.params import Bm25Retriever, DenseRetriever, Params, TermBudget
 from ranking.stopwords import stop_words
-from ranking.suggest import nearest
 from ranking.types import (
     All,
     Any_,
     CollectionStatistics,
-    Filter,
-    FilterKind,
     Floats,
     Node,
-    Not,
     Phrase,
     Plan,
     PlannedRetriever,
     PlannedTerm,
     Query,
-    ScoredTerm,
     Term,
     TermStatistics,
 )
-from ranking.units import conjunction, disjunction
-from ranking.values import filetype, language, site
+from ranking.units import conjunction
 from ranking.weights import needs_of, resolve_weights
 
 STOP_WORD: Final = "stop word"
@@ -48,7 +41,6 @@ SAME_STEM: Final = "same stem as "
 NOT_THERE: Final = "in no document"
 TOO_COMMON: Final = "in more than max_df of the documents"
 OVER_POSTINGS: Final = "over the postings of this plan"
-BOUNDS: Final = ("gte", "gt", "lte", "lt")
 
 Lookup = Callable[..., tuple[TermStatistics, ...]]
 """SearchIndex.term_statistics: (tokens with their exactness, stem=...) -> statistics in the same order."""
@@ -70,7 +62,8 @@ def plan(query: Query, params: Params, statistics: CollectionStatistics, lookup:
     asked = tuple((term.token, term.exact) for term in query.terms)
     found = lookup(asked, stem=params.expand.stem) if asked else ()
     lexical = [retriever for retriever in retrievers if retriever.type == "bm25"]
-    terms = _budgeted(_scored(query, found, params, statistics), lexical, query, params, statistics)
+    scored, required = _scored(query, found, params, statistics)
+    terms = _budgeted(scored, required, lexical, _limits(lexical, params, statistics))
     draft = Plan(
         query=query,
         terms=terms,
@@ -109,43 +102,44 @@ def cost(planned: PlannedTerm, lexical: Sequence[PlannedRetriever]) -> int:
 
 def _scored(
     query: Query, found: Sequence[TermStatistics], params: Params, statistics: CollectionStatistics
-) -> list[PlannedTerm]:
-    """Every term with its idf; stop words and words of the same stem do not score twice or at all."""
+) -> tuple[list[PlannedTerm], frozenset[str]]:
+    """Every term with its idf, and the tokens that recall may not drop. Stop words do not score beside other words;
+    words of one stem score once, with their boosts added."""
     required = _required(query.condition)
     common: frozenset[str] = frozenset() if params.precision == "exact" else stop_words(statistics.languages)
-    dispensable = [
-        term.token in common and term.token not in required and not term.exact and term.boost == 1.0
-        for term in query.terms
-    ]
-    if all(dispensable):
-        dispensable = [False] * len(dispensable)
+    skipped = [term.token in common and term.token not in required and not term.exact for term in query.terms]
+    if all(skipped):
+        skipped = [False] * len(skipped)
     planned: list[PlannedTerm] = []
-    first: dict[tuple[Any, ...], ScoredTerm] = {}
-    for term, known, skip in zip(query.terms, found, dispensable, strict=True):
+    places: dict[tuple[Any, ...], int] = {}
+    for term, known, skip in zip(query.terms, found, skipped, strict=True):
         value = idf(statistics.documents, known.df)
+        place = len(planned)
+        if not skip and known.df:
+            place = places.setdefault((known.forms, known.exact, term.fields), place)
         if skip:
             planned.append(PlannedTerm(term, known, value, kept=False, scored=False, why=STOP_WORD))
-            continue
-        same = first.setdefault((known.forms, known.exact, term.fields, term.boost), term) if known.df else term
-        if same is not term:
-            why = f"{SAME_STEM}{same.token}"
+        elif place < len(planned):
+            first = planned[place]
+            boosted = replace(first.term, boost=first.term.boost + term.boost)
+            planned[place] = replace(first, term=boosted)
+            why = f"{SAME_STEM}{boosted.token}"
             planned.append(PlannedTerm(term, known, value, kept=False, scored=False, why=why))
+            if term.token in required:
+                required |= {boosted.token}
         else:
             planned.append(PlannedTerm(term, known, value))
-    return planned
+    return planned, required
 
 
 def _budgeted(
     terms: Sequence[PlannedTerm],
+    required: frozenset[str],
     lexical: Sequence[PlannedRetriever],
-    query: Query,
-    params: Params,
-    statistics: CollectionStatistics,
+    limits: _Limits,
 ) -> tuple[PlannedTerm, ...]:
     """Decide what recall reads, rarest first: terms up to max_df, while the sums of df and of postings allow.
     Required terms always take part, and at least min_keep terms do."""
-    limits = _limits(lexical, params, statistics)
-    required = _required(query.condition)
     decided = list(terms)
     kept = spent_df = spent = 0
     order = sorted(
@@ -274,94 +268,3 @@ def _refuse_reserved(params: Params) -> None:
                 path=f"$.expand.{name}",
                 hint="write the alternatives into the query: (js OR javascript)",
             )
-
-
-# ---------------------------------------------------------------- filters
-
-
-def condition_of(filters: FilterParams) -> Node | None:
-    """What the request's filters demand. Values of one list are alternatives, lists and fields all hold together.
-
-    Raises ParamsError, with the JSON path, for a value that no document could be compared with.
-    """
-    return conjunction(
-        [
-            _one_of("site", filters.include_sites, site, "include_sites"),
-            *map(Not, _each("site", filters.exclude_sites, site, "exclude_sites")),
-            _one_of("lang", filters.languages, language, "languages"),
-            _one_of("filetype", filters.filetypes, filetype, "filetypes"),
-            _one_of("url_prefix", filters.url_prefixes, _prefix, "url_prefixes"),
-            _date("after", filters.after),
-            _date("before", filters.before),
-            *(node for name, wanted in filters.metadata.items() for node in _metadata(name, wanted)),
-        ]
-    )
-
-
-def _one_of(kind: FilterKind, values: Iterable[str], canonical: Callable[[str], str], field: str) -> Node | None:
-    return disjunction(_each(kind, values, canonical, field))
-
-
-def _each(kind: FilterKind, values: Iterable[str], canonical: Callable[[str], str], field: str) -> list[Filter]:
-    nodes = []
-    for place, value in enumerate(values):
-        try:
-            nodes.append(Filter(kind, canonical(value)))
-        except ParamsError as error:
-            raise ParamsError(error.message, path=f"$.filters.{field}[{place}]", hint=error.hint) from None
-    return nodes
-
-
-def _prefix(text: str) -> str:
-    if not text.strip():
-        raise ParamsError("an empty URL prefix fits every URL", hint="leave it out")
-    return text.strip()
-
-
-def _date(kind: FilterKind, value: str | None) -> Node | None:
-    if value is None:
-        return None
-    try:
-        parse_date(value)
-    except ParamsError as error:
-        raise ParamsError(error.message, path=f"$.filters.{kind}", hint=error.hint) from None
-    return Filter(kind, value.strip())
-
-
-def _metadata(name: str, wanted: Any) -> list[Filter]:
-    path = f"$.filters.metadata.{name}"
-    if isinstance(wanted, Mapping):
-        if not wanted:
-            raise ParamsError("an empty range bounds nothing", path=path, hint='write {"gte": 2020} or leave it out')
-        return [_bound(name, str(bound), value, path) for bound, value in wanted.items()]
-    if isinstance(wanted, list | tuple):
-        if not wanted:
-            raise ParamsError("an empty list fits no document", path=path, hint="leave it out, or name values")
-        values = [_scalar(value, f"{path}[{place}]") for place, value in enumerate(wanted)]
-        return [Filter("metadata", _json(values), name, "in")]
-    return [Filter("metadata", _json(_scalar(wanted, path)), name, "eq")]
-
-
-def _bound(name: str, bound: str, value: Any, path: str) -> Filter:
-    if bound not in BOUNDS:
-        raise ParamsError(
-            f"{bound!r} is no bound of a range",
-            path=f"{path}.{bound}",
-            hint=f"bounds are {', '.join(BOUNDS)}",
-            did_you_mean=nearest(bound, BOUNDS),
-        )
-    if isinstance(value, bool):
-        raise ParamsError("true and false have no order", path=f"{path}.{bound}", hint="bounds are numbers or text")
-    return Filter("metadata", _json(_scalar(value, f"{path}.{bound}")), name, bound)
-
-
-def _scalar(value: Any, path: str) -> str | int | float | bool:
-    if isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    raise ParamsError(
-        f"{str(value)[:40]!r} is no value to compare with", path=path, hint="use text, a finite number, true or false"
-    )
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ranking.constants import MAX_READ_AS_TEXT_EXAMPLES
+from ranking.constants import MAX_READ_AS_TEXT_EXAMPLES, QUERY_TERM_K3
 from ranking.errors import QueryError
 from ranking.lexer import Lexeme, lex
 from ranking.operators import PREFIXES
@@ -227,20 +227,27 @@ _SIGNS: Final = {"": "group", "-": "exclude", "+": "require"}
 
 
 def _merged(terms: Iterable[ScoredTerm], condition: Node | None) -> tuple[ScoredTerm, ...]:
-    """Each token once, where it first stands: the largest boost, the widest fields, exact only if always so.
+    """Each token once, where it first stands, with the widest fields and exact only if always so; its boost is the
+    largest, times n (k3 + 1) / (n + k3) when it stands there n times (Robertson and Walker 1999).
     A word that the whole query excludes is left out even if it also stands there plain: it cannot match."""
     excluded = _excluded(condition)
     merged: dict[str, ScoredTerm] = {}
+    times: dict[str, int] = {}
     for term in terms:
         known = merged.get(term.token)
         if term.token in excluded:
             continue
         if known is None:
             merged[term.token] = term
-        elif known != term:
+            continue
+        times[term.token] = times.get(term.token, 1) + 1
+        if known != term:
             fields = tuple(dict.fromkeys((*known.fields, *term.fields))) if known.fields and term.fields else ()
             exact = known.exact and term.exact
             merged[term.token] = replace(known, boost=max(known.boost, term.boost), fields=fields, exact=exact)
+    for token, n in times.items():
+        factor = n * (QUERY_TERM_K3 + 1) / (n + QUERY_TERM_K3)
+        merged[token] = replace(merged[token], boost=merged[token].boost * factor)
     return tuple(merged.values())
 
 

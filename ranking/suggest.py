@@ -1,29 +1,26 @@
 """The name that was meant: given a wrong name or a refused request, returns the nearest valid one.
 
 `correct` turns pydantic's errors into `did_you_mean` and a request that validates, ready to resend. It renames,
-moves, clamps and converts; it never drops what it does not understand, for a filter that silently vanished
-would answer another question. Not for wording the error: the door does that.
+moves, clamps and converts, and lets a default stand for an unreadable number; it never drops a field that it does
+not know, for a filter that silently vanished would answer another question. Not for wording the error: the door does.
 """
 
 from __future__ import annotations
 
 import copy
-import difflib
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
-_SIMILAR: Final = 0.6
-"""difflib ratio: one typing error in a short name, two or three in a long one."""
-_SHORT: Final = 0.65
-"""The same for names of up to 3 letters: two of three must be there, in order."""
+from ranking.nearest import near as near
+from ranking.nearest import nearest as nearest
+from ranking.nearest import plain_name
+from ranking.repairs import DEFAULT, MENDERS, TAG_ERRORS, UNCHANGED, choices
+
 _ROUNDS: Final = 4
 """A corrected request is validated again: one mistake may hide the next one inside it."""
 _MAX_DEPTH: Final = 6
-_WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[-_. ]+")
 
 KNOWN_ELSEWHERE: Final[Mapping[str, str]] = {
     "q": "query",
@@ -83,36 +80,15 @@ KNOWN_ELSEWHERE: Final[Mapping[str, str]] = {
 Path = tuple[str | int, ...]
 
 
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that `name` most likely means, or None when none is like it."""
-    found = near(name, names, 1)
-    return found[0] if found else None
-
-
-def near(name: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
-    """Up to `limit` of `names`, most alike first. Case, hyphens and camelCase do not count."""
-    plain = _plain(name)
-    known: dict[str, str] = {}
-    for candidate in names:
-        known.setdefault(_plain(candidate), candidate)
-    cutoff = _SIMILAR if len(plain) > 3 else _SHORT
-    return (
-        tuple(known[match] for match in difflib.get_close_matches(plain, list(known), limit, cutoff)) if known else ()
-    )
-
-
 def json_path(payload: Any, location: Sequence[str | int]) -> Path:
     """pydantic's location without the tags of unions that it puts between: keys and indices of `payload`."""
     path: list[str | int] = []
     here: Any = payload
     for place, part in enumerate(location):
-        if isinstance(here, Mapping) and part in here:
+        if _holds(here, part):
             path.append(part)
             here = here[part]
-        elif isinstance(here, Sequence) and not isinstance(here, str) and isinstance(part, int) and part < len(here):
-            path.append(part)
-            here = here[part]
-        elif place == len(location) - 1 and isinstance(here, Mapping) and part != "[key]":
+        elif place == len(location) - 1 and isinstance(here, dict) and part != "[key]":
             path.append(part)  # a missing field
     return tuple(path)
 
@@ -162,10 +138,10 @@ def _mend(request: dict[str, Any], model: type[BaseModel], error: Mapping[str, A
     given, context = parent[path[-1]], error.get("ctx", {})
     if error["loc"][-1] == "[key]":
         return _rename_key(parent, str(path[-1]), context)
-    value = _MENDERS[kind](given, context) if kind in _MENDERS else _UNCHANGED
-    if value is _UNCHANGED or (value is _DEFAULT and isinstance(parent, list)):
+    value = MENDERS[kind](given, context) if kind in MENDERS else UNCHANGED
+    if value is UNCHANGED or (value is DEFAULT and isinstance(parent, list)):
         return None, False
-    if value is _DEFAULT:
+    if value is DEFAULT:
         del parent[path[-1]]
         return None, True
     parent[path[-1]] = value
@@ -176,20 +152,16 @@ def _told(kind: str, value: Any) -> str | None:
     """How to name a repaired value in a sentence: a choice, a tag or a limit."""
     if kind in ("literal_error", "greater_than_equal", "less_than_equal"):
         return str(value)
-    return next((str(tag) for tag in value.values() if isinstance(tag, str)), None) if kind in _TAGS else None
+    return next((str(tag) for tag in value.values() if isinstance(tag, str)), None) if kind in TAG_ERRORS else None
 
 
 def _rename_key(parent: dict[Any, Any], wrong: str, context: Mapping[str, Any]) -> tuple[str | None, bool]:
     """A wrong key of an object whose keys are a choice."""
-    meant = nearest(wrong, _choices(context))
+    meant = nearest(wrong, choices(context))
     if meant is None or meant in parent:
         return meant, False
     parent[meant] = parent.pop(wrong)
     return meant, True
-
-
-def _choices(context: Mapping[str, Any], key: str = "expected") -> list[str]:
-    return re.findall(r"'([^']*)'", str(context.get(key, "")))
 
 
 def _rename(
@@ -203,8 +175,8 @@ def _rename(
         return None, False
     here = path[:-1]
     names = field_names(owner)
-    known = KNOWN_ELSEWHERE.get("_".join(_plain(wrong).split()))
-    if (exact := {_plain(name): name for name in names}.get(_plain(wrong))) is not None:
+    known = KNOWN_ELSEWHERE.get("_".join(plain_name(wrong).split()))
+    if (exact := {plain_name(name): name for name in names}.get(plain_name(wrong))) is not None:
         target: Path | None = (*here, exact)
     elif not here and known is not None and _resolves(model, known):
         target = tuple(known.split("."))
@@ -253,8 +225,8 @@ def field_paths(model: type[BaseModel], depth: int = _MAX_DEPTH) -> dict[Path, A
 
 def _elsewhere(model: type[BaseModel], name: str) -> Path | None:
     """The only path of `model` that ends in this name."""
-    plain = _plain(name)
-    found = [path for path in field_paths(model) if _plain(str(path[-1])) == plain]
+    plain = plain_name(name)
+    found = [path for path in field_paths(model) if plain_name(str(path[-1])) == plain]
     return found[0] if len(found) == 1 else None
 
 
@@ -306,144 +278,3 @@ def _holds(holder: Any, part: str | int) -> bool:
     if isinstance(holder, dict):
         return part in holder
     return isinstance(holder, list) and isinstance(part, int) and 0 <= part < len(holder)
-
-
-def _plain(name: str) -> str:
-    return " ".join(_WORD_BREAK.sub(" ", name).lower().split())
-
-
-# ---------------------------------------------------------------- values: given value and error context -> better
-
-_UNCHANGED: Final = object()
-_DEFAULT: Final = object()
-"""Take the key out: its default then stands."""
-_TRUE: Final = frozenset({"true", "yes", "on", "1"})
-_FALSE: Final = frozenset({"false", "no", "off", "0"})
-
-
-def _literal(given: Any, context: Mapping[str, Any]) -> Any:
-    expected = _choices(context)
-    if isinstance(given, str):
-        return nearest(given, expected) or _UNCHANGED
-    if isinstance(given, bool) and not given and "none" in expected:
-        return "none"
-    return _DEFAULT if given is None else _UNCHANGED
-
-
-def _tag(given: Any, context: Mapping[str, Any]) -> Any:
-    """The discriminator of a union member, by its name or by the fields that only one member has."""
-    if not isinstance(given, dict):
-        return _UNCHANGED
-    tags = _choices(context, "expected_tags") or ["bm25", "dense"]
-    key = str(context.get("discriminator", "'type'")).strip("'")
-    said = given.get(key)
-    synonyms = {
-        "lexical": "bm25",
-        "text": "bm25",
-        "keyword": "bm25",
-        "vector": "dense",
-        "semantic": "dense",
-        "knn": "dense",
-    }
-    guess = (synonyms.get(said.lower()) or nearest(said, tags)) if isinstance(said, str) else None
-    if guess is None and said is None:
-        guess = (
-            "dense"
-            if given.keys() & {"vector", "exact"}
-            else "bm25"
-            if given.keys() & {"fields", "k1", "b", "terms"}
-            else None
-        )
-    return {**given, key: guess} if guess in tags else _UNCHANGED
-
-
-def _at_least(given: Any, context: Mapping[str, Any]) -> Any:
-    return context["ge"]
-
-
-def _at_most(given: Any, context: Mapping[str, Any]) -> Any:
-    return context["le"]
-
-
-def _beyond(given: Any, context: Mapping[str, Any]) -> Any:
-    """An exclusive limit has no nearest valid number worth having: the default is."""
-    return _DEFAULT
-
-
-def _integer(given: Any, context: Mapping[str, Any]) -> Any:
-    if isinstance(given, str):
-        try:
-            given = float(given)
-        except ValueError:
-            return _DEFAULT
-    if isinstance(given, float) and math.isfinite(given):
-        return round(given)
-    return given[0] if isinstance(given, list) and len(given) == 1 else _DEFAULT
-
-
-def _number(given: Any, context: Mapping[str, Any]) -> Any:
-    return given[0] if isinstance(given, list) and len(given) == 1 else _DEFAULT
-
-
-def _boolean(given: Any, context: Mapping[str, Any]) -> Any:
-    said = str(given).strip().lower()
-    return True if said in _TRUE else False if said in _FALSE else _DEFAULT
-
-
-def _string(given: Any, context: Mapping[str, Any]) -> Any:
-    if isinstance(given, bool) or given is None:
-        return _DEFAULT
-    if isinstance(given, list) and given and all(isinstance(item, str) for item in given):
-        return " ".join(given)
-    return str(given) if isinstance(given, int | float) else _UNCHANGED
-
-
-def _list(given: Any, context: Mapping[str, Any]) -> Any:
-    if given is None:
-        return _DEFAULT
-    return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else [given]
-
-
-def _shorter(given: Any, context: Mapping[str, Any]) -> Any:
-    limit = int(context["max_length"])
-    if isinstance(given, str):
-        return given[:limit].rpartition(" ")[0] or given[:limit]
-    return given[:limit] if isinstance(given, list) else _UNCHANGED
-
-
-def _longer(given: Any, context: Mapping[str, Any]) -> Any:
-    """Only what is itself too short: pydantic says it of a list, too, whose items it refused."""
-    return _DEFAULT if len(given) < int(context["min_length"]) else _UNCHANGED
-
-
-def _mapping(given: Any, context: Mapping[str, Any]) -> Any:
-    return _DEFAULT if given is None or given is False or given == [] else _UNCHANGED
-
-
-_MENDERS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Any]]] = {
-    "literal_error": _literal,
-    "union_tag_invalid": _tag,
-    "union_tag_not_found": _tag,
-    "greater_than_equal": _at_least,
-    "less_than_equal": _at_most,
-    "greater_than": _beyond,
-    "less_than": _beyond,
-    "finite_number": _beyond,
-    "int_type": _integer,
-    "int_parsing": _integer,
-    "int_from_float": _integer,
-    "float_type": _number,
-    "float_parsing": _number,
-    "bool_type": _boolean,
-    "bool_parsing": _boolean,
-    "string_type": _string,
-    "tuple_type": _list,
-    "list_type": _list,
-    "too_long": _shorter,
-    "string_too_long": _shorter,
-    "too_short": _longer,
-    "dict_type": _mapping,
-    "model_type": _mapping,
-    "model_attributes_type": _mapping,
-}
-_TAGS: Final = frozenset({"union_tag_invalid", "union_tag_not_found"})

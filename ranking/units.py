@@ -218,7 +218,7 @@ def _in_field(lexeme: Lexeme, spec: OperatorSpec) -> Unit:
 def _filter(lexeme: Lexeme, spec: OperatorSpec) -> Unit:
     """A constraint that earns no score."""
     raw = lexeme.value
-    value = raw if lexeme.kind == "phrase" else raw.rstrip(_CLOSING_PUNCTUATION)
+    value = raw if lexeme.kind == "phrase" else raw.rstrip(_CLOSING_PUNCTUATION) or raw
     end = lexeme.end - (len(raw) - len(value))
     if lexeme.kind == "phrase" and (lexeme.boost or lexeme.number >= 0):
         return _refused(lexeme, spec, "a filter has neither distance nor boost")

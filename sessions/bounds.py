@@ -71,9 +71,7 @@ def overflow(ledger: Ledger, horizon: int, limits: SessionSettings) -> Folding |
     return Folding(target, tuple(items), readers)
 
 
-def compact(
-    summary: Ledger, events: Iterable[Event], ledger: Ledger, folding: Folding, cuts: Cuts = NO_CUTS
-) -> Folded:
+def compact(summary: Ledger, events: Iterable[Event], ledger: Ledger, folding: Folding, cuts: Cuts = NO_CUTS) -> Folded:
     """Do it. `events`: the live ones up to the folding's horizon (later ones are passed over)."""
     grown = advance(summary, (event for event in events if event.seq <= folding.horizon), cuts)
     small = _forget(grown, folding)
@@ -110,7 +108,9 @@ def _idle_readers(ledger: Ledger, limits: SessionSettings) -> frozenset[str]:
         seq = trail.touched.seq if trail.touched else 0
         latest[key.reader] = max(latest.get(key.reader, 0), seq)
     surplus = len(latest) - limits.readers
-    return frozenset(sorted(latest, key=lambda reader: (latest[reader], reader))[:surplus]) if surplus > 0 else frozenset()
+    return (
+        frozenset(sorted(latest, key=lambda reader: (latest[reader], reader))[:surplus]) if surplus > 0 else frozenset()
+    )
 
 
 def _oldest_first(trails: Iterable[tuple[TrailKey, Trail]]) -> Iterator[tuple[int, Item]]:

@@ -128,13 +128,11 @@ def encode_session(session: Session, branches: Sequence[Branch]) -> bytes:
     )
 
 
-def decode_session(body: bytes, *, tenant: str, id: str, expires: float) -> tuple[Session, tuple[Branch, ...]]:  # noqa: A002
+def decode_session(body: bytes, *, tenant: str, id: str, expires: float) -> tuple[Session, tuple[Branch, ...]]:
     """Raises LogFormatError."""
 
     def build(item: dict[str, Any]) -> tuple[Session, tuple[Branch, ...]]:
-        session = Session(
-            tenant, id, item["created"], expires, item["budget"], item["first_query"], item["objective"]
-        )
+        session = Session(tenant, id, item["created"], expires, item["budget"], item["first_query"], item["objective"])
         branches = tuple(
             Branch(name, parent, seq, tuple(Merge(*merge) for merge in merged))
             for name, parent, seq, merged in item["branches"]

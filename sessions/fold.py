@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import TypeVar, overload
 
 from ranking.types import SeenDocument, SessionState
 from sessions.errors import BranchNotFound, HistoryFolded
@@ -20,6 +21,8 @@ from sessions.events import MAIN, TRUNK, Branch, Event
 from sessions.exposures import Exposure, join, unpack
 from sessions.ledger import EMPTY, Gain, Ledger, Mark, Trail, advance, cuts_of
 from sessions.settings import COUNTED_CALLS
+
+T = TypeVar("T")
 
 
 def fold(
@@ -179,6 +182,18 @@ class Seen(Mapping[str, SeenDocument]):
         item = self._exposure(document)
         if item is None:
             raise KeyError(document)
+        return self._built(document, item)
+
+    @overload
+    def get(self, key: str, /) -> SeenDocument | None: ...
+    @overload
+    def get(self, key: str, /, default: SeenDocument | T) -> SeenDocument | T: ...
+    def get(self, key: str, /, default: object = None) -> object:
+        """Without the exception that Mapping.get costs for every candidate that was not seen."""
+        item = self._exposure(key)
+        return default if item is None else self._built(key, item)
+
+    def _built(self, document: str, item: Exposure) -> SeenDocument:
         return SeenDocument(
             document=document,
             seq=item.first_seq,
@@ -218,12 +233,15 @@ class Seen(Mapping[str, SeenDocument]):
 
     def _latest_first(self) -> Iterable[tuple[str, Exposure]]:
         if len(self._trails) == 1:
-            return reversed(self._trails[0].documents.items())  # type: ignore[call-overload, no-any-return]
+            documents = self._trails[0].documents
+            return ((document, documents[document]) for document in reversed(documents))
         items = ((document, self._exposure(document)) for document in self)
         known = [(document, item) for document, item in items if item is not None]
         return sorted(known, key=lambda pair: (-pair[1].last_seq, pair[1].last_rank, pair[0]))
 
     def _exposure(self, document: str) -> Exposure | None:
+        if len(self._trails) == 1:
+            return self._trails[0].documents.get(document)
         found = [trail.documents[document] for trail in self._trails if document in trail.documents]
         return reduce(join, found) if found else None
 
@@ -279,5 +297,3 @@ class Others(Mapping[str, tuple[str, ...]]):
 
     def __repr__(self) -> str:
         return f"Others({dict(self)!r})"
-
-

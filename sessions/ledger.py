@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from ranking.types import Shown
 from sessions.events import FEEDBACK, Branch, Event, Kind
 from sessions.exposures import Exposure, exposure, join
+from sessions.layers import Layers
 from sessions.settings import COUNTED_CALLS
 
 Cuts = Mapping[str, tuple[int, ...]]
@@ -71,9 +72,9 @@ class Trail:
     `calls`: seqs of the latest searches, ascending, at most COUNTED_CALLS; `total` counts all of them.
     """
 
-    documents: Mapping[str, Exposure] = field(default_factory=dict)
-    clusters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    marks: Mapping[str, Mark] = field(default_factory=dict)
+    documents: Layers[str, Exposure] = field(default_factory=Layers)
+    clusters: Layers[str, tuple[str, ...]] = field(default_factory=Layers)
+    marks: Layers[str, Mark] = field(default_factory=Layers)
     calls: tuple[int, ...] = ()
     total: int = 0
     best: float | None = None  # highest score shown
@@ -153,9 +154,9 @@ class _TrailDraft:
 
     def __init__(self, start: Trail | None) -> None:
         base = start or Trail()
-        self.documents = dict(base.documents)
-        self.clusters = dict(base.clusters)
-        self.marks = dict(base.marks)
+        self.documents = base.documents.edit()
+        self.clusters = base.clusters.edit()
+        self.marks = base.marks.edit()
         self.calls = list(base.calls)
         self.total = base.total
         self.best = base.best
@@ -176,17 +177,16 @@ class _TrailDraft:
             mark = Mark(event.kind, event.at, event.seq, event.passage)
             old = self.marks.get(event.document)
             if old is None or (old.at, old.seq) < (mark.at, mark.seq):
-                self.marks.pop(event.document, None)
-                self.marks[event.document] = mark
+                self.marks.put(event.document, mark)
         self.touched = Touch(event.seq, event.at, event.body, event.answer)
 
     def _show(self, document: str, new: Exposure) -> None:
-        old = self.documents.pop(document, None)
+        old = self.documents.get(document)
+        now = new if old is None else join(old, new)
+        self.documents.put(document, now)
         if old is None:
-            self.documents[document] = new
-            self._enter(document, new.cluster)
+            self._enter(document, now.cluster)
             return
-        self.documents[document] = now = join(old, new)
         if now.cluster != old.cluster:
             self._leave(document, old.cluster)
             self._enter(document, now.cluster)
@@ -197,14 +197,14 @@ class _TrailDraft:
     def _enter(self, document: str, cluster: str) -> None:
         if cluster:
             members = (*self.clusters.get(cluster, ()), document)
-            self.clusters[cluster] = tuple(sorted(members, key=self._first)) if len(members) > 1 else members
+            self.clusters.put(cluster, tuple(sorted(members, key=self._first)) if len(members) > 1 else members)
 
     def _leave(self, document: str, cluster: str) -> None:
         members = tuple(member for member in self.clusters.get(cluster, ()) if member != document)
         if members:
-            self.clusters[cluster] = members
-        else:
-            self.clusters.pop(cluster, None)
+            self.clusters.put(cluster, members)
+        elif cluster in self.clusters:
+            self.clusters.remove(cluster)
 
     def _first(self, document: str) -> tuple[int, int, str]:
         item = self.documents[document]
@@ -212,14 +212,20 @@ class _TrailDraft:
 
     def forget(self, documents: Iterable[str], marks: Iterable[str]) -> None:
         for document in documents:
-            self._leave(document, self.documents.pop(document).cluster)
+            self._leave(document, self.documents.remove(document).cluster)
         for document in marks:
-            del self.marks[document]
+            self.marks.remove(document)
 
     def done(self) -> Trail:
-        calls = tuple(self.calls[-COUNTED_CALLS :])
         return Trail(
-            self.documents, self.clusters, self.marks, calls, self.total, self.best, self.gain, self.touched
+            documents=self.documents.done(),
+            clusters=self.clusters.done(),
+            marks=self.marks.done(),
+            calls=tuple(self.calls[-COUNTED_CALLS:]),
+            total=self.total,
+            best=self.best,
+            gain=self.gain,
+            touched=self.touched,
         )
 
 
@@ -232,3 +238,23 @@ def without(trail: Trail, documents: Iterable[str], marks: Iterable[str]) -> Tra
     draft = _TrailDraft(trail)
     draft.forget(documents, marks)
     return draft.done()
+
+
+def restored(
+    seq: int,
+    spent: Mapping[str, float],
+    parts: Mapping[TrailKey, tuple[Trail, Mapping[str, Exposure], Mapping[str, Mark]]],
+) -> Ledger:
+    """A ledger from its stored parts: per trail its counts, exposures and marks, in any order."""
+    trails = {}
+    for key, (counts, exposures, marks) in parts.items():
+        draft = _TrailDraft(counts)
+        for document, item in sorted(
+            exposures.items(), key=lambda pair: (pair[1].last_seq, -pair[1].last_rank, pair[0])
+        ):
+            draft.documents.put(document, item)
+            draft._enter(document, item.cluster)
+        for document, mark in sorted(marks.items(), key=lambda pair: pair[1].seq):
+            draft.marks.put(document, mark)
+        trails[key] = draft.done()
+    return Ledger(seq, trails, dict(spent), sum(map(count, trails.values())))

@@ -18,7 +18,9 @@ def checked(what: str, value: str) -> str:
     if not (value.isascii() and value.isprintable()):
         bad = next((character for character in value if unicodedata.category(character) in ("Cc", "Cs")), None)
         if bad is not None:
-            raise InvalidName(f"{what} holds the character U+{ord(bad):04X}", path=what, hint="use printable characters")
+            raise InvalidName(
+                f"{what} holds the character U+{ord(bad):04X}", path=what, hint="use printable characters"
+            )
     return value
 
 

@@ -1,4 +1,4 @@
-"""Every bound and default of sessions, once, each with its unit and reason; per-request knobs are in ranking/params.py."""
+"""Every bound and default of sessions, once, each with its unit and reason. Per-request knobs: ranking/params.py."""
 
 from __future__ import annotations
 
@@ -15,21 +15,33 @@ def row(default: Any, unit: str, reason: str) -> Any:
 class SessionSettings:
     """How long a session lives and how large it may grow."""
 
-    idle_seconds: float = row(1_800.0, "s", "89 % of agents' steps follow within a minute; half an hour covers a pause for a person")
+    idle_seconds: float = row(
+        1_800.0, "s", "89 % of agents' steps follow within a minute; half an hour covers a pause for a person"
+    )
     max_seconds: float = row(86_400.0, "s", "research of a day; what must last longer is exported")
-    tombstone_seconds: float = row(86_400.0, "s", "so long an expired id is answered with session_expired, not as a new one")
+    tombstone_seconds: float = row(
+        86_400.0, "s", "so long an expired id is answered with session_expired, not as a new one"
+    )
     answer_seconds: float = row(900.0, "s", "the window of idempotent retries, and of replay from stored bytes")
     repeat_seconds: float = row(120.0, "s", "the same body from the same reader within this is a retry without an id")
     live_events: int = row(500, "events", "longest log kept whole; older events are folded into the summary")
     fold_step: int = row(10, "events", "events folded at once: small, so that no single commit is slow")
     seen_ids: int = row(2_000, "ids", "documents remembered per session over all readers, 1 KB each in memory")
-    forget_step: int = row(100, "ids", "forgotten at once when seen_ids is exceeded: a twentieth, so not every commit pays")
+    forget_step: int = row(
+        100, "ids", "forgotten at once when seen_ids is exceeded: a twentieth, so not every commit pays"
+    )
     readers: int = row(64, "readers", "context windows per session; beyond, the one idle longest is forgotten")
     branches: int = row(32, "branches", "forks per session")
     join_seconds: float = row(30.0, "s", "how long a retry waits for the first call before it is told to come back")
-    claim_seconds: float = row(10.0, "s", "after this another process takes over a request whose worker may have died; "
-                               "harmless when it lives, for the first commit wins")
-    stale_flight_seconds: float = row(660.0, "s", "longest budget.ms and a minute: an owner that never reported is given up")
+    claim_seconds: float = row(
+        10.0,
+        "s",
+        "after this another process takes over a request whose worker may have died; "
+        "harmless when it lives, for the first commit wins",
+    )
+    stale_flight_seconds: float = row(
+        660.0, "s", "longest budget.ms and a minute: an owner that never reported is given up"
+    )
     busy_seconds: float = row(1.0, "s", "wait for SQLite's write lock; a commit holds it about 1 ms")
     cached_exposures: int = row(100_000, "ids", "folded sessions kept in this process: about 100 MB at most")
     sweep_seconds: float = row(30.0, "s", "how often a commit also erases what has expired")

@@ -177,5 +177,3 @@ def check_drafts(drafts: Sequence[Draft]) -> None:
             checked("reader", draft.reader)
         if draft.document:
             checked("document", draft.document)
-
-

@@ -1,4 +1,4 @@
-"""When to stop searching: given what calls brought, says how many results were new, whether the yield is low, and stops.
+"""When to stop searching: given what calls brought, says what was new, whether the yield is low, and stops.
 
 Pure arithmetic on a reader's state and progress; not for deciding what is shown (ranking/seen).
 """

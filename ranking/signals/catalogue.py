@@ -145,6 +145,10 @@ class Signals:
     values: Doubles  # [S, n], each in [0, 1]
     missing: tuple[Mask | None, ...]  # per signal; None: every candidate had data
 
+    def column(self, name: str) -> Doubles | None:
+        """[n] one signal; None when it was not computed."""
+        return self.values[self.names.index(name)] if name in self.names else None
+
 
 def compute(given: SignalInput, specs: Iterable[SignalSpec]) -> Signals:
     """Compute these signals; SignalError names the signal and the document that came out wrong."""

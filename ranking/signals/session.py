@@ -9,6 +9,7 @@ import numpy as np
 
 from ranking.signals.input import SignalInput, Values, nothing, rows_by_id, within
 
+
 def seen(given: SignalInput) -> Values:
     """2^(-calls since / decay_calls) if this reader saw it or a near-duplicate of it, unchanged; else 0."""
     return given.exposure.strength, None

@@ -81,9 +81,7 @@ def test_a_linear_fusion_by_name_weighs_retrievers_by_fuse_weights() -> None:
     """Named with linear, `fused` is the weighted mean of each retriever's own score, raw or theoretical."""
     plan, evidence = build([Page("a", "fox", cosine=0.0), Page("b", "dog", cosine=1.0)], "fox")
     for normalize, best in (("theoretical", 1.0), ("none", 0.5)):
-        asked = params(
-            weights={"*": 0, "fused": 1}, fuse={"weights": {"lex": 0.0, "sem": 1.0}, "normalize": normalize}
-        )
+        asked = params(weights={"*": 0, "fused": 1}, fuse={"weights": {"lex": 0.0, "sem": 1.0}, "normalize": normalize})
         ranking = rank(plan, evidence, asked, SessionState(), NOW)
         assert ranking.page[0].id == "b"
         assert ranking.page[0].score == pytest.approx(best)

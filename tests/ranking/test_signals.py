@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -83,7 +84,9 @@ PAGES = st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, max_size=5).map(
     query=WORDS,
     k1=st.sampled_from([0.0, 0.5, 1.2, 10.0]),
     b=st.sampled_from([0.0, 0.4, 0.75, 1.0]),
-    weights=st.dictionaries(st.sampled_from(["title", "heading", "body"]), st.sampled_from([0.5, 1.0, 3.0]), min_size=1),
+    weights=st.dictionaries(
+        st.sampled_from(["title", "heading", "body"]), st.sampled_from([0.5, 1.0, 3.0]), min_size=1
+    ),
 )
 def test_bm25_equals_the_plain_formula_for_any_texts_k1_b_and_fields(
     pages: list[Page], query: str, k1: float, b: float, weights: dict[str, float]
@@ -147,7 +150,7 @@ def naive_proximity(page: Page, query: list[str], weight: Mapping[str, float]) -
     hits = [(place, word) for place, word in enumerate(tokens_of(page, "body")) if word in query]
     near = sum(
         min(weight[first], weight[second]) / (later - earlier) ** 2
-        for (earlier, first), (later, second) in zip(hits, hits[1:], strict=False)
+        for (earlier, first), (later, second) in itertools.pairwise(hits)
         if first != second
     )
     midpoint = sum(weight.values()) - max(weight.values())
@@ -282,6 +285,8 @@ def test_novelty_is_distance_from_everything_shown() -> None:
     assert found[:3] == pytest.approx([0.0, 0.2, 1.0], abs=1e-6)
     assert math.isnan(found[3])
     assert math.isnan(values("novelty", plan, evidence)[0])
+    backwards = values("novelty", *build(pages[::-1], "fox"), session=shown)
+    assert backwards[1:] == found[2::-1]
 
 
 def test_seen_fades_with_the_calls_since() -> None:

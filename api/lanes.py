@@ -1,0 +1,196 @@
+"""The lanes by which pages get in: given a collection, crawls, extracts again, ingests and builds.
+
+Wires the crawler to the document store and the store to the index, which do not know each other. Blocks; called by
+the command line, by crawl jobs and by ingest. Not for searching.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import IO, Any, BinaryIO, cast
+
+import orjson
+
+from api.embeddings import QueryVectors
+from api.errors import InvalidRequestError
+from api.settings import Settings
+from crawler.crawl import crawl
+from crawler.events import CrawlEvent
+from crawler.extract import extract
+from crawler.settings import CrawlSettings
+from crawler.urls import document_id
+from indexer.build import BuildReport, build
+from indexer.collection import get_collection
+from indexer.embed import load_embedder
+from indexer.importer import import_documents
+from indexer.limits import IngestLimits
+from indexer.progress import Progress
+from ranking.ports import Embedder
+from ranking.types import Document
+
+Emit = Callable[[dict[str, Any]], None]
+Tell = Callable[[int, int | None, str], None]
+
+
+def crawl_into(
+    settings: Settings,
+    tenant: str,
+    collection: str,
+    urls: Sequence[str],
+    *,
+    max_pages: int,
+    depth: int | None,
+    allow_hosts: Sequence[str],
+    allow_private: bool,
+    emit: Emit,
+    exclude: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Crawl into the collection's WARC files and documents; returns the report. The index is built apart."""
+    target = get_collection(settings.data, collection, tenant)
+    crawl_settings = CrawlSettings(
+        max_pages=max_pages,
+        depth=depth,
+        allow_hosts=tuple(allow_hosts),
+        allow_private=allow_private,
+        exclude=tuple(exclude),
+    )
+    with target.documents() as documents:
+        report = asyncio.run(crawl(urls, target.folder, documents, crawl_settings, lambda event: emit(_event(event))))
+    return {
+        "run": report.run,
+        "reason": report.reason,
+        "seconds": round(report.seconds, 2),
+        "pages_per_second": round(report.rate, 1),
+        "pages": report.counts.fetched,
+        **asdict(report.counts),
+    }
+
+
+def _event(event: CrawlEvent) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "kind": event.kind,
+        "url": event.url,
+        "pages": event.counts.fetched,
+        "queued": event.counts.waiting,
+        "rate": round(event.rate, 1),
+        "seconds": round(event.seconds, 2),
+    }
+    for name in ("status", "bytes", "reason", "other"):
+        value = getattr(event, name)
+        if value:
+            body[name] = value
+    if event.kind in ("progress", "finished"):
+        body["counts"] = asdict(event.counts)
+        body["kind"] = "crawled" if event.kind == "finished" else "progress"  # a job is finished when it is indexed
+    return body
+
+
+def reextract(settings: Settings, tenant: str, collection: str, *, emit: Emit) -> dict[str, Any]:
+    """Read every stored response again, without the network, into the collection's documents."""
+    from crawler.reextract import reextract as reextract_folder
+
+    target = get_collection(settings.data, collection, tenant)
+    with target.documents() as documents:
+        report = reextract_folder(target.folder, documents, CrawlSettings(), lambda event: emit(_event(event)))
+    return asdict(report)
+
+
+def build_index(
+    settings: Settings,
+    tenant: str,
+    collection: str,
+    *,
+    emit: Emit | None = None,
+    rebuild: bool = False,
+    embedder: Embedder | None = None,
+) -> dict[str, Any]:
+    """Make the collection's documents searchable; returns the report."""
+    target = get_collection(settings.data, collection, tenant)
+    told = None if emit is None else lambda progress: emit(_progress(progress))
+    report = build(
+        target.folder, embedder or load_embedder(settings.model, threads=settings.search_threads), None, told,
+        rebuild=rebuild,
+    )  # fmt: skip
+    return _built(report)
+
+
+def _progress(progress: Progress) -> dict[str, Any]:
+    return {
+        "kind": "index_progress",
+        "stage": progress.stage,
+        "unit": progress.unit,
+        "done": progress.done,
+        "total": progress.total,
+        "rate": round(progress.rate, 1),
+        "eta_s": None if progress.eta is None else round(progress.eta, 1),
+        "note": progress.stage,
+    }
+
+
+def _built(report: BuildReport) -> dict[str, Any]:
+    body = asdict(report)
+    body["seconds"] = round(report.seconds, 2)
+    body["notices"] = [asdict(notice) for notice in report.notices]
+    return body
+
+
+def ingest_lines(
+    settings: Settings,
+    tenant: str,
+    collection: str,
+    stream: IO[bytes],
+    vectors: QueryVectors,
+    tell: Tell | None = None,
+) -> dict[str, Any]:
+    """Store every line or none, then build; returns what was stored and the new generation."""
+    target = get_collection(settings.data, collection, tenant)
+    if tell is not None:
+        tell(0, None, "reading")
+    with target.documents() as documents:
+        imported = import_documents(
+            cast(BinaryIO, stream),
+            documents,
+            extract_html=html_document,
+            name_page=document_id,
+            limits=IngestLimits(max_bytes=settings.max_ingest_bytes),
+        )
+    told = None if tell is None else lambda progress: tell(progress.done, progress.total, progress.stage)
+    report = build(target.folder, vectors.embedder, None, told)
+    return {
+        "documents": imported.documents,
+        "new_or_changed": imported.new_or_changed,
+        "notices": [asdict(notice) for notice in imported.notices],
+        "generation": report.generation,
+        "collection_documents": report.documents,
+        "collection_passages": report.passages,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def ingest_objects(
+    settings: Settings, tenant: str, collection: str, payload: Any, vectors: QueryVectors
+) -> dict[str, Any]:
+    """The same for JSON: one document, a list of them, or {"documents": [...]}."""
+    rows = payload
+    if isinstance(payload, dict):
+        rows = payload["documents"] if set(payload) == {"documents"} else [payload]
+    if not isinstance(rows, list) or not rows:
+        raise InvalidRequestError(
+            "send one document, a non-empty list of them, or {\"documents\": [...]}",
+            path="$",
+            hint='for example {"id": "1", "title": "...", "text": "..."}',
+        )
+    lines = b"\n".join(orjson.dumps(row) for row in rows)
+    return ingest_lines(settings, tenant, collection, io.BytesIO(lines), vectors)
+
+
+def html_document(html: str, url: str) -> Document:
+    """A line's `html` through the same extraction as a crawled page."""
+    extracted = extract(html.encode("utf-8", "replace"), url, "text/html; charset=utf-8")
+    if extracted.document is None:
+        raise InvalidRequestError(f"no text could be extracted: {extracted.reason}", path="html")
+    return extracted.document
+

@@ -1,0 +1,236 @@
+"""Reads pages in other processes: given a task, returns a future of its reading. One bad page loses only itself.
+
+Each worker is a fresh interpreter (no fork: safe beside threads) on a socket, served by one thread here that hands
+it a few tasks at a time and takes answers one by one, so that the page at fault is always known. Not for asyncio:
+wrap the future.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, InvalidStateError
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Final
+
+from crawler.errors import ExtractionError
+from crawler.reading import Reading, Task
+from crawler.scope import Scope
+from crawler.settings import CrawlSettings
+from crawler.worker import GRACE_S
+
+_BATCH: Final = 8  # tasks handed over at once: hides the turn-around of a busy parent
+_BATCH_BYTES: Final = 1 << 20  # of their bodies: a worker's death costs little
+_START_S: Final = 60.0  # for a worker to import its libraries on a loaded machine
+
+_Job = tuple[Task, Scope, "Future[Reading]"]
+
+
+class ReadingPool:
+    """`settings.workers` processes. A context manager; `submit` may be called from any thread."""
+
+    def __init__(self, settings: CrawlSettings) -> None:
+        self._settings = settings
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._open = True
+        self._workers: list[_Worker] = []
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"reading-{number}", daemon=True)
+            for number in range(settings.workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, task: Task, scope: Scope) -> Future[Reading]:
+        """The future's exception is ExtractionError when this page cannot be read."""
+        future: Future[Reading] = Future()
+        self._jobs.put((task, scope, future))
+        return future
+
+    def close(self) -> None:
+        """Ends the workers at once; tasks not read yet are cancelled. Idempotent."""
+        if not self._open:
+            return
+        self._open = False
+        for _ in self._threads:
+            self._jobs.put(None)
+        for worker in list(self._workers):
+            worker.stop()
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> ReadingPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------ one thread per worker
+
+    def _serve(self) -> None:
+        worker: _Worker | None = None
+        jobs: list[_Job] = []
+        try:
+            while jobs or (jobs := self._next()):
+                if worker is None or worker.served >= self._settings.worker_pages:
+                    if worker is not None:
+                        self._retire(worker)
+                    worker = None
+                    worker = self._hire()
+                scope = jobs[0][1]
+                batch = [job for job in jobs if job[1] is scope]
+                rest = [job for job in jobs if job[1] is not scope]
+                failure = worker.read(batch, scope)
+                if failure:
+                    self._retire(worker)
+                    worker = None
+                    # The first unanswered task was being read when it happened; those behind it never began.
+                    unanswered = [job for job in batch if not job[2].done()]
+                    if unanswered:
+                        _fail(unanswered[0], failure)
+                    rest = unanswered[1:] + rest
+                jobs = rest
+        except ExtractionError as error:
+            for job in jobs:
+                _fail(job, error.message)
+            self._drain(error.message)
+        finally:
+            if worker is not None:
+                self._retire(worker)
+            for job in jobs:
+                job[2].cancel()
+            if not self._open:
+                self._cancel_waiting()
+
+    def _next(self) -> list[_Job]:
+        """At least one job (waits for it), and what else is there up to a batch; [] when the pool closes."""
+        first = self._jobs.get()
+        if first is None or not self._open:
+            if first is not None:
+                first[2].cancel()
+            return []
+        jobs, size = [first], len(first[0].body)
+        while len(jobs) < self._share() and size < _BATCH_BYTES:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._jobs.put(None)
+                break
+            jobs.append(job)
+            size += len(job[0].body)
+        return jobs
+
+    def _share(self) -> int:
+        """Not more than this worker's part of what waits: the others must not stand idle."""
+        return max(1, min(_BATCH, -(-self._jobs.qsize() // self._settings.workers)))
+
+    def _hire(self) -> _Worker:
+        worker = _Worker(self._settings)
+        self._workers.append(worker)
+        if not self._open:
+            worker.stop()
+        worker.greet()
+        return worker
+
+    def _retire(self, worker: _Worker) -> None:
+        worker.kill()
+        self._workers.remove(worker)
+
+    def _drain(self, reason: str) -> None:
+        """No worker can be had: nothing that waits, or comes, will be read."""
+        while self._open:
+            job = self._jobs.get()
+            if job is None:
+                return
+            _fail(job, reason)
+
+    def _cancel_waiting(self) -> None:
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return
+            if job is not None:
+                job[2].cancel()
+
+
+def _fail(job: _Job, reason: str) -> None:
+    with contextlib.suppress(InvalidStateError):
+        job[2].set_exception(ExtractionError(reason))
+
+
+class _Worker:
+    """One process and our end of its socket."""
+
+    def __init__(self, settings: CrawlSettings) -> None:
+        ours, theirs = socket.socketpair()
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        # Array libraries start a thread per core: with a process per core that is only overhead.
+        environment.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "crawler.worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        self._connection = Connection(ours.detach())
+        self._settings = settings
+        self.served = 0
+
+    def greet(self) -> None:
+        """Waits until it is ready. Raises ExtractionError when it does not start."""
+        try:
+            self._connection.send(self._settings)
+            if self._connection.poll(_START_S) and self._connection.recv() == "ready":
+                return
+        except (EOFError, OSError):
+            pass
+        self._process.kill()
+        said = self._process.communicate()[1].decode("utf-8", "replace").strip().splitlines()
+        raise ExtractionError(f"no process to read pages with: {said[-1] if said else 'it does not start'}")
+
+    def read(self, jobs: Sequence[_Job], scope: Scope) -> str:
+        """Hands over the tasks and settles their futures; returns why the worker is of no use any more, or ""."""
+        try:
+            self._connection.send((scope, [job[0] for job in jobs]))
+            for job in jobs:
+                if not self._connection.poll(self._settings.page_seconds + 2 * GRACE_S):
+                    return "did not react"
+                answer = self._connection.recv()
+                self.served += 1
+                if isinstance(answer, Reading):
+                    with contextlib.suppress(InvalidStateError):  # nobody waits for it any more
+                        job[2].set_result(answer)
+                else:
+                    _fail(job, answer)
+        except (EOFError, OSError):
+            code = self._process.wait() if self._process.poll() is None else self._process.returncode
+            return "took too long or needed too much" if code == 1 else f"ended the process that read it ({code})"
+        return ""
+
+    def stop(self) -> None:
+        """Ends the process, whatever it does; its socket then reads as closed. From any thread."""
+        self._process.kill()
+
+    def kill(self) -> None:
+        """Ends the process and lets go of everything. Idempotent."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+        if not self._connection.closed:
+            self._connection.close()

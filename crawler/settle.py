@@ -1,0 +1,443 @@
+"""What becomes of a page: given how its fetch or reading came out, writes the row, its links and its document.
+
+The one place that decides which documents exist. Everything of a batch happens in one transaction, and the sink
+has taken the documents before that transaction commits; the raw bytes were appended before. So a page counts as
+done only when its record and its document are durable. No network, no clock. One thread only.
+
+A page stores a document under its own id unless it redirects, says the same as an earlier page (exact
+duplicate), or names another page as canonical. When the page that spoke for others changes its mind, those
+others are read again from the archive.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final, Literal
+
+import xxhash
+
+from crawler import traps, urls
+from crawler.duplicates import band_keys, similarity
+from crawler.events import Counts, EventKind
+from crawler.frontier import Frontier, Holds, Kind, Page, State
+from crawler.reading import Found, Reading
+from crawler.settings import CrawlSettings
+from crawler.warc import Position
+from ranking.ports import DocumentSink
+from ranking.types import Document
+
+_CHAIN: Final = 16  # aliases followed before a chain counts as a loop
+_KNOWN: Final = 200_000  # URLs remembered as known: spares a look-up for most links of a page
+_SITEMAP_NESTING: Final = 3  # an index in an index happens; more does not
+
+
+@dataclass(slots=True)
+class Ticket:
+    """Where an answer was archived: filled in by the writer before the page settles."""
+
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one page came out. `content`: it was read; the other kinds say what the server or robots.txt said."""
+
+    page: Page
+    kind: Literal["content", "sitemap", "unchanged", "redirect", "gone", "failed", "excluded", "retry"]
+    status: int | None = None
+    reason: str = ""
+    reading: Reading | None = None
+    ticket: Ticket | None = None
+    at: float = 0.0
+    etag: str | None = None
+    modified: str | None = None
+    payload: bytes | None = None
+    size: int = 0  # bytes of the body as sent
+    target: str = ""  # redirect: the page it leads to, "" when that is out of scope
+    target_address: str = ""
+    due: float = 0.0  # retry
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something to tell: becomes a CrawlEvent."""
+
+    kind: EventKind
+    url: str
+    status: int | None = None
+    bytes: int = 0
+    reason: str = ""
+    other: str = ""
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a batch did. `hosts`: where pages wait now; `replays`: pages are to be read from the archive."""
+
+    told: list[Effect] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+    replays: bool = False
+    counts: Counts = field(default_factory=Counts)
+
+
+class Settler:
+    """Applies outcomes to the frontier and the sink. `relink`: links of unchanged pages count again, because the
+    scope grew since they were read."""
+
+    def __init__(self, frontier: Frontier, sink: DocumentSink, settings: CrawlSettings, run: int, relink: bool) -> None:
+        self._frontier = frontier
+        self._database = frontier.connection
+        self._sink = sink
+        self._settings = settings
+        self._run = run
+        self._relink = relink
+        self._known: OrderedDict[int, int] = OrderedDict()
+        self._counts = Counts(**frontier.note("counts", {}))
+        self._waiting = frontier.count(State.WAITING)
+        self._documents: dict[str, Document | None] = {}
+        self._effects = Effects()
+
+    def settle(self, outcomes: Sequence[Outcome], archive_end: Position | None) -> Effects:
+        """All outcomes, in order. `archive_end`: everything before it is on disk. Raises what the sink raises, and
+        then nothing has happened."""
+        self._effects = Effects()
+        self._documents = {}
+        before = self._counts
+        try:
+            with self._frontier.transaction():
+                for outcome in outcomes:
+                    self._settle(outcome)
+                self._hand_over()
+                self._waiting = self._frontier.count(State.WAITING)
+                self._counts = replace(self._counts, waiting=self._waiting)
+                self._frontier.write_note("counts", asdict(self._counts))
+                if archive_end is not None:
+                    self._frontier.write_note("archive", [archive_end.file, archive_end.offset])
+        except BaseException:
+            self._counts = before
+            self._known.clear()
+            raise
+        self._effects.counts = self._counts
+        return self._effects
+
+    def _hand_over(self) -> None:
+        kept = [document for document in self._documents.values() if document is not None]
+        gone = [identifier for identifier, document in self._documents.items() if document is None]
+        if kept:
+            self._sink.add(kept)
+        if gone:
+            self._sink.remove(gone)
+
+    def _settle(self, outcome: Outcome) -> None:
+        page = self._frontier.page(outcome.page.url)
+        if page is None:
+            return
+        counted = outcome.kind in ("content", "unchanged") and page.kind is Kind.PAGE and page.state is not State.REPLAY
+        self._count(bytes=outcome.size, fetched=int(counted))
+        match outcome.kind:
+            case "content":
+                self._content(page, outcome)
+            case "unchanged":
+                self._unchanged(page, outcome)
+            case "sitemap":
+                self._sitemap(page, outcome)
+            case "redirect":
+                self._redirect(page, outcome)
+            case "retry":
+                self._write(page, attempts=page.attempts + 1, due=outcome.due, reason=outcome.reason)
+                if page.state is State.REPLAY:  # its record cannot be read: have it anew
+                    self._write(page, state=State.WAITING, warc=None, offset=None, etag=None, modified=None, payload=None)
+                self._count(retries=1)
+                self._effects.hosts.add(page.host)
+                self._tell("retry", outcome)
+            case "gone":
+                self._write(page, state=State.GONE, run=self._run, status=outcome.status, reason=outcome.reason, content=None,
+                            etag=None, modified=None, payload=None, alias=None, alias_kind=None, near=None)  # fmt: skip
+                self._let_go(page)
+                self._count(**({"removed": 1} if page.holds is Holds.OWN else {"failed": 1}))
+                self._tell("removed" if page.holds is Holds.OWN else "failed", outcome)
+            case "failed" | "excluded":
+                state = State.FAILED if outcome.kind == "failed" else State.EXCLUDED
+                self._write(page, state=state, run=self._run, status=outcome.status, reason=outcome.reason)
+                if page.holds is not Holds.OWN:  # a page that cannot be had today keeps the document it had
+                    self._let_go(page)
+                self._count(**{outcome.kind: 1})
+                self._tell(outcome.kind, outcome)
+
+    # ------------------------------------------------------------ content
+
+    def _content(self, page: Page, outcome: Outcome) -> None:
+        reading = outcome.reading
+        assert reading is not None
+        document, alias, kind = reading.document, None, None
+        if document is not None and reading.canonical and not page.standalone and self._yields(page, reading.canonical):
+            alias, kind = reading.canonical, "canonical"
+        elif document is not None and document.content_hash:
+            alias = self._twin(page, document.content_hash)
+            kind = "duplicate" if alias else None
+        own = document if alias is None else None
+        values = self._archived(outcome)
+        self._write(
+            page, state=State.DONE, run=self._run, status=outcome.status, reason=reading.reason, attempts=0, alias=alias,
+            alias_kind=kind, content=document.content_hash if document is not None else None,
+            document=Holds.OWN if own is not None else Holds.NOTHING, near=None, **values,
+        )  # fmt: skip
+        self._sign(page, reading.signature if own is not None else None, outcome)
+        if own is not None:
+            self._documents[own.id] = own
+            self._count(documents=1)
+            self._tell("page", outcome)
+            if page.content and page.content != own.content_hash:
+                self._release(page, "duplicate")
+        else:
+            self._let_go(page, into=alias)
+            if kind == "canonical" and alias is not None and document is not None:
+                self._stand_in(page, alias, document)
+            if document is None:
+                self._count(skipped=1)
+                self._tell("skipped", outcome, reason=reading.reason)
+            else:
+                self._count(duplicates=1)
+                self._tell("alias" if kind == "canonical" else "duplicate", outcome, other=alias or "")
+        self._links(page, reading.links)
+
+    def _archived(self, outcome: Outcome) -> dict[str, object]:
+        """Columns of a body that was fetched just now; none for one read again from the archive."""
+        position = outcome.ticket.position if outcome.ticket is not None else None
+        if position is None:
+            return {}
+        return {
+            "etag": outcome.etag, "modified": outcome.modified, "payload": outcome.payload, "archived": outcome.at,
+            "warc": position.file, "offset": position.offset,
+        }  # fmt: skip
+
+    def _yields(self, page: Page, canonical: str) -> bool:
+        """Whether `page` may leave its document to the page it names: that page is still to be read, or has one."""
+        target = self._frontier.page(canonical)
+        for _ in range(_CHAIN):
+            if target is None:
+                return page.hops < self._settings.max_redirects
+            if target.url == page.url:
+                return False
+            if target.alias is None or target.state is State.REPLAY:
+                break
+            target = self._frontier.page(target.alias)
+        else:
+            return False
+        if target.kind is not Kind.PAGE or target.state in (State.FAILED, State.EXCLUDED, State.GONE):
+            return False
+        return target.holds is not Holds.NOTHING or target.state in (State.WAITING, State.REPLAY)
+
+    def _stand_in(self, page: Page, canonical: str, document: Document) -> None:
+        """The canonical page holds this document until it is read itself."""
+        if self._frontier.add(canonical, address=None, depth=page.depth, hops=page.hops + 1):
+            self._effects.hosts.add(urls.host(canonical))
+        target = self._frontier.page(canonical)
+        if target is None or target.holds is Holds.OWN or target.alias is not None:
+            return
+        self._documents[urls.document_id(canonical)] = replace(
+            document, id=urls.document_id(canonical), url=canonical, site=urls.host(canonical)
+        )
+        self._write(target, document=Holds.STAND_IN, content=document.content_hash)
+
+    def _twin(self, page: Page, content: str) -> str | None:
+        """Another page that stores this very content."""
+        query = (
+            "SELECT url FROM pages WHERE content = ? AND document > 0 AND id <> ? AND (state <> ? OR document = ?)"
+            " ORDER BY id LIMIT 1"
+        )
+        row = self._database.execute(query, (content, page.id, State.REPLAY, Holds.STAND_IN)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _let_go(self, page: Page, into: str | None = None) -> None:
+        """Takes away the document stored under the page's id, if any, and frees those who relied on it.
+
+        `into`: the page that speaks for this one now, and so for its canonical aliases too, itself excepted.
+        """
+        if page.holds is not Holds.NOTHING:
+            self._documents[urls.document_id(page.url)] = None
+            self._write(page, document=Holds.NOTHING)
+        self._release(page, "duplicate")
+        self._release(page, "canonical", only=into)
+
+    def _release(self, page: Page, kind: str, only: str | None = None) -> None:
+        """Pages that were aliases of this one (or the one named) are read again, from the archive where it has them.
+
+        One whose canonical page failed stands alone from now on.
+        """
+        freed = "UPDATE pages SET alias = NULL, alias_kind = NULL, standalone = max(standalone, ?)"
+        whose = " WHERE alias = ? AND alias_kind = ? AND url = coalesce(?, url) AND state"
+        values = (kind == "canonical", page.url, kind, only)
+        replayed = self._database.execute(
+            f"{freed}, state = {State.REPLAY:d}{whose} = {State.DONE:d} AND warc IS NOT NULL", values
+        )
+        self._effects.replays |= replayed.rowcount > 0
+        fetched = self._database.execute(
+            f"{freed}, state = {State.WAITING:d}, etag = NULL, modified = NULL, payload = NULL{whose}"
+            f" IN ({State.WAITING:d}, {State.DONE:d}) RETURNING host",
+            values,
+        )
+        self._effects.hosts.update(row[0] for row in fetched)
+
+    def _sign(self, page: Page, sketch: bytes | None, outcome: Outcome) -> None:
+        """Keeps the signature and tells of the nearest earlier page, if one is near enough."""
+        old = self._database.execute("SELECT signature FROM pages WHERE id = ?", (page.id,)).fetchone()[0]
+        if old == sketch and page.state is not State.REPLAY:
+            return
+        if old is not None:
+            keys = [(key, page.id) for key in band_keys(old)]
+            self._database.executemany("DELETE FROM bands WHERE key = ? AND page = ?", keys)
+        self._database.execute("UPDATE pages SET signature = ? WHERE id = ?", (sketch, page.id))
+        if sketch is None:
+            return
+        keys_new = band_keys(sketch)
+        marks = ",".join("?" * len(keys_new))
+        near, best = "", 0.0
+        query = f"SELECT url, signature FROM pages WHERE id IN (SELECT page FROM bands WHERE key IN ({marks}) LIMIT 64)"
+        for url, other in self._database.execute(query, keys_new):
+            if other is not None and url != page.url and (alike := similarity(sketch, other)) > best:
+                near, best = url, alike
+        self._database.executemany("INSERT OR IGNORE INTO bands VALUES (?, ?)", [(key, page.id) for key in keys_new])
+        if best >= self._settings.near_duplicate:
+            self._database.execute("UPDATE pages SET near = ? WHERE id = ?", (near, page.id))
+            self._count(near_duplicates=1)
+            self._tell("near_duplicate", outcome, other=near, reason=f"similarity {best:.2f}")
+
+    # ------------------------------------------------------------ other outcomes
+
+    def _unchanged(self, page: Page, outcome: Outcome) -> None:
+        orphan = page.content is not None and page.alias is None and page.holds is Holds.NOTHING
+        again = (self._relink or orphan) and page.position is not None and page.kind is Kind.PAGE
+        values: dict[str, object] = {"etag": outcome.etag or page.etag, "modified": outcome.modified or page.modified}
+        self._write(page, state=State.REPLAY if again else State.DONE, run=self._run, attempts=0, **values)
+        self._effects.replays |= again
+        self._count(unchanged=1)
+        self._tell("unchanged", outcome)
+
+    def _redirect(self, page: Page, outcome: Outcome) -> None:
+        reason = outcome.reason
+        if not reason and outcome.target:
+            reason = self._loops(page, outcome.target)
+        if reason or not outcome.target:
+            self._settle_failure(page, replace(outcome, reason=reason or "redirects out of the crawl's hosts"))
+            return
+        if self._frontier.add(
+            outcome.target, address=outcome.target_address, depth=page.depth, hops=page.hops + 1, seed=page.seed, kind=page.kind
+        ):
+            self._effects.hosts.add(urls.host(outcome.target))
+        self._write(page, state=State.DONE, run=self._run, status=outcome.status, reason="", attempts=0, content=None,
+                    alias=outcome.target, alias_kind="redirect", etag=None, modified=None, payload=None)  # fmt: skip
+        self._let_go(page, into=outcome.target)
+        self._count(redirects=1)
+        self._tell("redirect", outcome, other=outcome.target)
+
+    def _settle_failure(self, page: Page, outcome: Outcome) -> None:
+        outside = not outcome.target
+        self._settle(replace(outcome, kind="excluded" if outside else "failed", size=0))
+        if outside and page.holds is Holds.OWN:
+            self._let_go(page)  # what was here has moved away
+
+    def _loops(self, page: Page, target: str) -> str:
+        if page.hops >= self._settings.max_redirects:
+            return f"more than {self._settings.max_redirects} redirects in a row"
+        following: str | None = target
+        for _ in range(_CHAIN):
+            if following == page.url:
+                return "redirects in a circle"
+            step = self._frontier.page(following) if following is not None else None
+            if step is None or step.alias_kind != "redirect":
+                return ""
+            following = step.alias
+        return "redirects in a circle"
+
+    def _sitemap(self, page: Page, outcome: Outcome) -> None:
+        reading = outcome.reading
+        assert reading is not None
+        self._write(page, state=State.DONE, run=self._run, status=outcome.status, reason=reading.reason, attempts=0,
+                    etag=outcome.etag, modified=outcome.modified, payload=outcome.payload)  # fmt: skip
+        self._tell("sitemap", outcome, reason=reading.reason or f"{len(reading.links)} pages")
+        self._links(page, reading.links)
+        if page.hops < _SITEMAP_NESTING:
+            for found in reading.sitemaps:
+                self.add_sitemap(found.url, page.hops + 1)
+
+    def add_sitemap(self, url: str, nesting: int = 0) -> bool:
+        """Makes a sitemap known, unless its host has its share already."""
+        query = "SELECT count(*) FROM pages WHERE host = ? AND kind = ?"
+        held = self._database.execute(query, (urls.host(url), Kind.SITEMAP)).fetchone()[0]
+        if held >= self._settings.sitemaps_per_host:
+            return False
+        added = self._frontier.add(url, address=None, depth=0, hops=nesting, kind=Kind.SITEMAP)
+        if added:
+            self._effects.hosts.add(urls.host(url))
+        return added
+
+    # ------------------------------------------------------------ links
+
+    def _links(self, page: Page, links: Iterable[Found]) -> None:
+        depth = page.depth + 1
+        limit = self._settings.depth
+        if limit is not None and depth > limit:
+            return
+        for found in links:
+            mark = xxhash.xxh3_64_intdigest(found.url)
+            known = self._known.get(mark)
+            if known is not None and (known <= depth or limit is None):
+                continue
+            self._known[mark] = depth
+            if len(self._known) > _KNOWN:
+                self._known.popitem(last=False)
+            row = self._database.execute("SELECT id, depth, state, warc FROM pages WHERE url = ?", (found.url,)).fetchone()
+            if row is None:
+                self._discover(found, depth)
+            elif limit is not None and row[1] > depth:
+                # Found again on a shorter way: its own links may be within the limit now.
+                again = State.REPLAY if row[2] == State.DONE and row[3] is not None else row[2]
+                self._effects.replays |= again == State.REPLAY
+                self._database.execute("UPDATE pages SET depth = ?, state = ? WHERE id = ?", (depth, again, row[0]))
+
+    def _discover(self, found: Found, depth: int) -> None:
+        families = traps.patterns(found.url, self._settings)
+        counted: list[int] = []
+        for family, member, bound in families:
+            key = xxhash.xxh64_intdigest(family) - (1 << 63)
+            if family.startswith("shapes "):
+                shape = xxhash.xxh64_intdigest(f"{family}\n{member}") - (1 << 63)
+                if self._database.execute("SELECT 1 FROM shapes WHERE key = ?", (shape,)).fetchone():
+                    continue
+            row = self._database.execute("SELECT members FROM families WHERE key = ?", (key,)).fetchone()
+            members = row[0] if row is not None else 0
+            if members >= bound:
+                if members == bound:
+                    self._database.execute("UPDATE families SET members = members + 1 WHERE key = ?", (key,))
+                    self._effects.told.append(Effect("trap", found.url, reason=f"more than {bound} of: {family}"))
+                return
+            counted.append(key)
+            if family.startswith("shapes "):
+                self._database.execute("INSERT OR IGNORE INTO shapes VALUES (?)", (shape,))
+        if self._waiting >= self._settings.frontier_urls:
+            return
+        for key in counted:
+            self._database.execute(
+                "INSERT INTO families VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET members = members + 1", (key,)
+            )
+        self._frontier.add(found.url, address=found.address, depth=depth)
+        self._waiting += 1
+        self._effects.hosts.add(urls.host(found.url))
+
+    # ------------------------------------------------------------ small change
+
+    def _write(self, page: Page, **values: object) -> None:
+        names = ", ".join(f"{name} = ?" for name in values)
+        self._database.execute(f"UPDATE pages SET {names} WHERE id = ?", (*values.values(), page.id))
+
+    def _count(self, **more: int) -> None:
+        now = self._counts
+        self._counts = replace(now, **{name: getattr(now, name) + number for name, number in more.items()})
+
+    def _tell(self, kind: EventKind, outcome: Outcome, *, reason: str = "", other: str = "") -> None:
+        self._effects.told.append(
+            Effect(kind, outcome.page.url, outcome.status, outcome.size, reason or outcome.reason, other)
+        )

@@ -1,0 +1,58 @@
+"""The pure half of a commit: given a session and drafts, returns the events and the session after them.
+
+Shared by all stores, so that they can only differ in how they keep things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sessions.errors import BranchNotFound
+from sessions.events import Branch, Draft, Event, Session, place
+from sessions.settings import SessionSettings
+
+
+def started(
+    tenant: str,
+    session_id: str,
+    now: float,
+    settings: SessionSettings,
+    objective: str | None = None,
+    budget: Mapping[str, float] | None = None,
+) -> Session:
+    """A new session, without events."""
+    session = Session(tenant, session_id, created=now, expires=now, budget=dict(budget or {}), objective=objective)
+    return touched(session, now, settings)
+
+
+def touched(session: Session, now: float, settings: SessionSettings) -> Session:
+    """It lives on for the idle time, but never beyond the longest life."""
+    return replace(session, expires=min(now + settings.idle_seconds, session.created + settings.max_seconds))
+
+
+def placed(drafts: Sequence[Draft], after: int, snapshot_seq: int, now: float) -> tuple[Event, ...]:
+    """The drafts as events with the seqs that follow `after`; one answer, kept under the last seq."""
+    last = after + len(drafts)
+    return tuple(
+        place(draft, seq=seq, at=now, snapshot_seq=snapshot_seq, answer=last)
+        for seq, draft in enumerate(drafts, after + 1)
+    )
+
+
+def asked(session: Session, events: Sequence[Event]) -> Session:
+    """With its first query, once there was one."""
+    if session.first_query is not None:
+        return session
+    query = next((event.query for event in events if event.kind == "search"), None)
+    return session if query is None else replace(session, first_query=query)
+
+
+def check_branches(drafts: Sequence[Draft], branches: Sequence[Branch]) -> None:
+    """Raises BranchNotFound."""
+    known = {branch.id for branch in branches}
+    for draft in drafts:
+        if draft.branch not in known:
+            raise BranchNotFound(
+                f"no branch {draft.branch!r}", path="branch", hint=f"branches: {', '.join(sorted(known)[:10])}"
+            )

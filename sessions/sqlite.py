@@ -1,0 +1,514 @@
+"""Sessions in one SQLite file: survives kill -9 and power cuts, serves several threads and several processes.
+
+`SessionStore` over the tables of sqlite_file.py. A commit is one short write transaction that adds rows; it never
+rewrites the log. Folded sessions are kept in the process, so a load reads one row when nothing changed, and
+only the new events when another process added some. Not for many machines: that is Redis.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ranking.ports import Clock
+from sessions.bounds import Item, compact, overflow
+from sessions.clock import SystemClock
+from sessions.codec import (
+    decode_digest,
+    decode_event,
+    decode_exposure,
+    decode_mark,
+    decode_session,
+    encode_digest,
+    encode_event,
+    encode_exposure,
+    encode_mark,
+    encode_session,
+)
+from sessions.commits import asked, check_branches, placed, started, touched
+from sessions.errors import RequestConflict, SessionExists, SessionStoreError
+from sessions.events import MAIN, TRUNK, Draft, Event, Session
+from sessions.exposures import Exposure
+from sessions.idempotency import Claim, Conflict, Flights, Fresh, Outcome, Replay, Running
+from sessions.ledger import EMPTY, Ledger, Mark, TrailKey, advance, cuts_of, restored
+from sessions.names import checked, new_session_id
+from sessions.settings import DEFAULTS, SessionSettings
+from sessions.snapshots import Snapshots
+from sessions.sqlite_file import SqliteFile
+from sessions.store import Committed, History, Snapshot, check_drafts
+
+SEQ_BITS: Final = 24
+"""Events of one session that a key can tell apart: 16.7 million, 190 a second for a day."""
+
+ERASED: Final = -1
+"""Revision of a session of which only the id is left."""
+
+
+class _Row(NamedTuple):
+    number: int
+    seq: int
+    revision: int
+    expires: float
+    head: bytes
+
+
+class SqliteSessionStore:
+    """Raises SessionStoreError when `path` cannot be opened; its folder is made."""
+
+    def __init__(self, path: Path, settings: SessionSettings = DEFAULTS, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._file = SqliteFile(Path(path), settings.busy_seconds)
+        self._kept = Snapshots(settings.cached_exposures)
+        self._flights = Flights(settings)
+        self._swept = time.monotonic()
+        self._sweep_from = 0
+
+    # ------------------------------------------------------------ reading
+
+    def load(self, tenant: str, session_id: str) -> Snapshot | None:
+        checked("session_id", session_id)
+        with self._file.reading() as connection:
+            row = _row(connection, tenant, session_id)
+            if row is None or row.revision == ERASED or row.expires <= self._clock.now():
+                return None
+            kept = self._kept.get((tenant, session_id))
+            if kept and (kept.incarnation, kept.revision, kept.seq) == (row.number, row.revision, row.seq):
+                return _until(kept, row.expires)
+            with _consistent(connection):
+                snapshot = self._current(connection, tenant, session_id, _row(connection, tenant, session_id))
+        return snapshot
+
+    def expired(self, tenant: str, session_id: str) -> bool:
+        checked("session_id", session_id)
+        with self._file.reading() as connection:
+            row = _row(connection, tenant, session_id)
+        return row is not None and row.expires <= self._clock.now()
+
+    def history(self, tenant: str, session_id: str) -> History | None:
+        checked("session_id", session_id)
+        with self._file.reading() as connection, _consistent(connection):
+            row = _row(connection, tenant, session_id)
+            if row is None or row.revision == ERASED or row.expires <= self._clock.now():
+                return None
+            session, branches = decode_session(row.head, tenant=tenant, id=session_id, expires=row.expires)
+            summary = _summary(connection, row.number)
+            events = _events(connection, row.number, summary.seq, row.seq)
+        return History(session, branches, summary, tuple(events))
+
+    def sessions(self, tenant: str, limit: int = 100) -> tuple[Session, ...]:
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                "SELECT id, expires, head FROM sessions WHERE tenant = ? AND expires > ? AND revision <> ?"
+                " ORDER BY number DESC LIMIT ?",
+                (tenant, self._clock.now(), ERASED, limit),
+            ).fetchall()
+        return tuple(decode_session(head, tenant=tenant, id=id_, expires=expires)[0] for id_, expires, head in rows)
+
+    def answer(self, tenant: str, session_id: str, seq: int) -> bytes | None:
+        checked("session_id", session_id)
+        now = self._clock.now()
+        with self._file.reading() as connection, _consistent(connection):
+            row = _row(connection, tenant, session_id)
+            if row is None or row.expires <= now or not 0 < seq <= row.seq:
+                return None
+            event = connection.execute("SELECT body FROM events WHERE key = ?", (_key(row.number, seq),)).fetchone()
+            if event is None:
+                return None
+            return _answer(connection, _key(row.number, decode_event(event[0]).answer), now)
+
+    # ------------------------------------------------------------ retries
+
+    def begin(self, tenant: str, request_id: str, body: str, *, wait: float | None = None) -> Outcome:
+        checked("request_id", request_id)
+        wait = self._settings.join_seconds if wait is None else wait
+        return self._flights.begin(tenant, request_id, body, wait, self._look)
+
+    def _look(self, claim: Claim, deadline: float) -> Outcome:
+        """For the one thread of this process that may answer; other processes are seen by their claims."""
+        pause = 0.005
+        while True:
+            with self._file.reading() as connection:
+                outcome = self._known(connection, claim)
+            if outcome is None:
+                with self._file.writing(durable=False) as connection:
+                    return self._known(connection, claim) or self._take(connection, claim)
+            if not isinstance(outcome, Running) or time.monotonic() >= deadline:
+                return outcome
+            time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+            pause = min(2 * pause, 0.1)
+
+    def _known(self, connection: sqlite3.Connection, claim: Claim) -> Replay | Conflict | Running | None:
+        """What the file says of this request, None if nothing."""
+        answered = self._answered(connection, claim)
+        if answered:
+            return answered
+        claimed = connection.execute(
+            "SELECT body FROM claims WHERE tenant = ? AND request_id = ? AND until > ?",
+            (claim.tenant, claim.request_id, self._clock.now()),
+        ).fetchone()
+        if claimed:
+            return Running() if claimed[0] == claim.body else Conflict()
+        return None
+
+    def _answered(self, connection: sqlite3.Connection, claim: Claim) -> Replay | Conflict | None:
+        found = connection.execute(
+            "SELECT body, response FROM answers WHERE tenant = ? AND request_id = ? AND expires > ?",
+            (claim.tenant, claim.request_id, self._clock.now()),
+        ).fetchone()
+        if found is None:
+            return None
+        return Replay(found[1]) if found[0] == claim.body else Conflict()
+
+    def _take(self, connection: sqlite3.Connection, claim: Claim) -> Fresh:
+        until = self._clock.now() + self._settings.claim_seconds
+        connection.execute(
+            "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?)",
+            (claim.tenant, claim.request_id, claim.body, claim.owner, until),
+        )
+        return Fresh(claim)
+
+    def abandon(self, claim: Claim) -> None:
+        try:
+            with contextlib.suppress(SessionStoreError), self._file.writing(durable=False) as connection:
+                _release(connection, claim)
+        finally:
+            self._flights.leave(claim)
+
+    def repeat(self, snapshot: Snapshot, body: str, *, reader: str | None = None, branch: str = MAIN) -> Replay | None:
+        touch = snapshot.touched(reader, branch)
+        now = self._clock.now()
+        if touch is None or touch.body != body or now - touch.at > self._settings.repeat_seconds:
+            return None
+        with self._file.reading() as connection:
+            answer = _answer(connection, _key(snapshot.incarnation, touch.answer), now)
+        return None if answer is None else Replay(answer)
+
+    # ------------------------------------------------------------ writing
+
+    def create(
+        self,
+        tenant: str,
+        session_id: str | None = None,
+        *,
+        objective: str | None = None,
+        budget: Mapping[str, float] | None = None,
+    ) -> Session:
+        session_id = new_session_id() if session_id is None else checked("session_id", session_id)
+        session = started(tenant, session_id, self._clock.now(), self._settings, objective, budget)
+        with self._file.writing() as connection:
+            row = _row(connection, tenant, session_id)
+            if row is not None and row.expires > self._clock.now():
+                raise SessionExists(
+                    f"session {session_id!r} exists", path="session_id", hint="search in it, or delete it"
+                )
+            if row is not None:
+                _erase(connection, row.number)
+            self._insert(connection, session)
+        self._kept.drop((tenant, session_id))
+        return session
+
+    def commit(
+        self,
+        tenant: str,
+        session_id: str,
+        drafts: Sequence[Draft],
+        answer: Callable[[int], bytes],
+        *,
+        snapshot: Snapshot | None = None,
+        claim: Claim | None = None,
+        objective: str | None = None,
+    ) -> Committed:
+        checked("session_id", session_id)
+        check_drafts(drafts)
+        with self._file.writing() as connection:
+            first = self._first(connection, claim) if claim else None
+            if first is None:
+                body, after = self._append(connection, tenant, session_id, drafts, answer, snapshot, claim, objective)
+        if first is not None:
+            if claim:
+                self._flights.leave(claim, first)
+            return Committed(0, first, replayed=True)
+        self._kept.put((tenant, session_id), after)
+        if claim:
+            self._flights.leave(claim, body)
+        self._sweep_if_due()
+        return Committed(after.seq, body)
+
+    def _first(self, connection: sqlite3.Connection, claim: Claim) -> bytes | None:
+        """The answer of a call that was faster with this request id."""
+        known = self._answered(connection, claim)
+        if isinstance(known, Conflict):
+            raise RequestConflict(f"request id {claim.request_id!r} was used with another body", path="request_id")
+        return known.answer if isinstance(known, Replay) else None
+
+    def _append(
+        self,
+        connection: sqlite3.Connection,
+        tenant: str,
+        session_id: str,
+        drafts: Sequence[Draft],
+        answer: Callable[[int], bytes],
+        based_on: Snapshot | None,
+        claim: Claim | None,
+        objective: str | None,
+    ) -> tuple[bytes, Snapshot]:
+        now = self._clock.now()
+        row = _row(connection, tenant, session_id)
+        goes_on = row is not None and based_on is not None and row.number == based_on.incarnation
+        before = None
+        if row is not None and row.revision != ERASED and (row.expires > now or goes_on):
+            before = self._current(connection, tenant, session_id, row)
+        if before is None:
+            check_branches(drafts, (TRUNK,))
+            if row is not None:
+                _erase(connection, row.number)
+            session = started(tenant, session_id, now, self._settings, objective)
+            before = Snapshot(session, (TRUNK,), EMPTY, EMPTY, self._insert(connection, session))
+        else:
+            check_branches(drafts, before.branches)
+        seen = based_on.seq if based_on and goes_on else 0
+        events = placed(drafts, before.seq, seen, now)
+        after = self._grown(connection, before, events, now)
+        body = answer(after.seq)
+        self._keep_answer(connection, _key(after.incarnation, after.seq), body, claim, now)
+        connection.execute(
+            "UPDATE sessions SET seq = ?, revision = ?, expires = ? WHERE number = ?",
+            (after.seq, after.revision, after.session.expires, after.incarnation),
+        )
+        return body, after
+
+    def _grown(self, connection: sqlite3.Connection, before: Snapshot, events: Sequence[Event], now: float) -> Snapshot:
+        """Writes the events, and folds what is beyond the bounds."""
+        number = before.incarnation
+        connection.executemany(
+            "INSERT INTO events VALUES (?, ?)", [(_key(number, event.seq), encode_event(event)) for event in events]
+        )
+        session = touched(asked(before.session, events), now, self._settings)
+        cuts = cuts_of(before.branches)
+        ledger, summary, revision = advance(before.ledger, events, cuts), before.summary, before.revision
+        if session.first_query != before.session.first_query:
+            head = encode_session(session, before.branches)
+            connection.execute("UPDATE sessions SET head = ? WHERE number = ?", (head, number))
+            revision += 1
+        folding = overflow(ledger, summary.seq, self._settings)
+        if folding:
+            old = _events(connection, number, summary.seq, folding.horizon)
+            folded = compact(summary, old, ledger, folding, cuts)
+            summary, ledger = folded.summary, folded.ledger
+            _write_summary(connection, number, summary, folded.written, folded.removed, folded.dropped)
+            connection.execute(
+                "DELETE FROM events WHERE key > ? AND key <= ?", (_key(number, 0), _key(number, folding.horizon))
+            )
+            revision += 1
+        return replace(before, session=session, ledger=ledger, summary=summary, revision=revision)
+
+    def _keep_answer(
+        self, connection: sqlite3.Connection, key: int, body: bytes, claim: Claim | None, now: float
+    ) -> None:
+        until = now + self._settings.answer_seconds
+        if claim is None:
+            connection.execute("INSERT INTO answers VALUES (?, ?, NULL, NULL, NULL, ?)", (key, until, body))
+            return
+        # One that is past its time may not have been swept yet.
+        connection.execute("DELETE FROM answers WHERE tenant = ? AND request_id = ?", (claim.tenant, claim.request_id))
+        connection.execute(
+            "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
+            (key, until, claim.tenant, claim.request_id, claim.body, body),
+        )
+        _release(connection, claim)
+
+    def _insert(self, connection: sqlite3.Connection, session: Session) -> int:
+        cursor = connection.execute(
+            "INSERT INTO sessions (tenant, id, seq, revision, expires, head) VALUES (?, ?, 0, 0, ?, ?)",
+            (session.tenant, session.id, session.expires, encode_session(session, (TRUNK,))),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _current(
+        self, connection: sqlite3.Connection, tenant: str, session_id: str, row: _Row | None
+    ) -> Snapshot | None:
+        """The session as the file has it: from what is kept here and the events since, or all anew."""
+        if row is None or row.revision == ERASED:
+            return None
+        kept = self._kept.get((tenant, session_id))
+        if kept is not None and (kept.incarnation, kept.revision) == (row.number, row.revision) and kept.seq <= row.seq:
+            if kept.seq == row.seq:
+                return _until(kept, row.expires)
+            events = _events(connection, row.number, kept.seq, row.seq)
+            snapshot = _until(replace(kept, ledger=advance(kept.ledger, events, cuts_of(kept.branches))), row.expires)
+        else:
+            session, branches = decode_session(row.head, tenant=tenant, id=session_id, expires=row.expires)
+            summary = _summary(connection, row.number)
+            ledger = advance(summary, _events(connection, row.number, summary.seq, row.seq), cuts_of(branches))
+            snapshot = Snapshot(session, branches, ledger, summary, row.number, row.revision)
+        self._kept.put((tenant, session_id), snapshot)
+        return snapshot
+
+    # ------------------------------------------------------------ erasing
+
+    def delete(self, tenant: str, session_id: str) -> bool:
+        checked("session_id", session_id)
+        with self._file.writing(erase=True) as connection:
+            row = _row(connection, tenant, session_id)
+            if row is not None:
+                _erase(connection, row.number)
+        self._kept.drop((tenant, session_id))
+        return row is not None and row.revision != ERASED and row.expires > self._clock.now()
+
+    def sweep(self) -> int:
+        now, limit = self._clock.now(), self._settings.sweep_rows
+        with self._file.writing(durable=False) as connection:
+            erased = connection.execute(
+                "DELETE FROM answers WHERE key IN (SELECT key FROM answers WHERE expires <= ? LIMIT ?)", (now, limit)
+            ).rowcount
+            erased += connection.execute("DELETE FROM claims WHERE until <= ?", (now,)).rowcount
+            rows = connection.execute(
+                "SELECT number, revision, expires FROM sessions WHERE number > ? ORDER BY number LIMIT ?",
+                (self._sweep_from, limit),
+            ).fetchall()
+            self._sweep_from = 0
+            for number, revision, expires in rows:
+                if expires + self._settings.tombstone_seconds <= now:
+                    erased += _erase(connection, number)
+                elif expires <= now and revision != ERASED:
+                    erased += _erase_log(connection, number)
+                    connection.execute(
+                        "UPDATE sessions SET revision = ?, head = x'' WHERE number = ?", (ERASED, number)
+                    )
+                if erased >= limit:
+                    self._sweep_from = number
+                    break
+            else:
+                self._sweep_from = rows[-1][0] if len(rows) == limit else 0
+        return erased
+
+    def _sweep_if_due(self) -> None:
+        if time.monotonic() - self._swept < self._settings.sweep_seconds:
+            return
+        self._swept = time.monotonic()
+        with contextlib.suppress(SessionStoreError):  # the commit is done; the next one sweeps
+            self.sweep()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _key(number: int, seq: int) -> int:
+    return number << SEQ_BITS | seq
+
+
+def _row(connection: sqlite3.Connection, tenant: str, session_id: str) -> _Row | None:
+    found = connection.execute(
+        "SELECT number, seq, revision, expires, head FROM sessions WHERE tenant = ? AND id = ?", (tenant, session_id)
+    ).fetchone()
+    return _Row(*found) if found else None
+
+
+def _until(snapshot: Snapshot, expires: float) -> Snapshot:
+    if snapshot.session.expires == expires:
+        return snapshot
+    return replace(snapshot, session=replace(snapshot.session, expires=expires))
+
+
+@contextlib.contextmanager
+def _consistent(connection: sqlite3.Connection) -> Iterator[None]:
+    """Several SELECTs that see one state of the file."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
+
+
+def _events(connection: sqlite3.Connection, number: int, after: int, upto: int) -> list[Event]:
+    rows = connection.execute(
+        "SELECT body FROM events WHERE key > ? AND key <= ? ORDER BY key", (_key(number, after), _key(number, upto))
+    )
+    return [decode_event(body) for (body,) in rows]
+
+
+def _answer(connection: sqlite3.Connection, key: int, now: float) -> bytes | None:
+    found = connection.execute("SELECT response FROM answers WHERE key = ? AND expires > ?", (key, now)).fetchone()
+    return found[0] if found else None
+
+
+def _summary(connection: sqlite3.Connection, number: int) -> Ledger:
+    digest = connection.execute("SELECT body FROM digests WHERE number = ?", (number,)).fetchone()
+    if digest is None:
+        return EMPTY
+    seq, spent, trails = decode_digest(digest[0])
+    exposures: dict[TrailKey, dict[str, Exposure]] = {}
+    marks: dict[TrailKey, dict[str, Mark]] = {}
+    rows = connection.execute(
+        "SELECT branch, reader, era, shelf, document, body FROM entries WHERE number = ?", (number,)
+    )
+    for branch, reader, era, shelf, document, body in rows:
+        key = TrailKey(branch, reader, era)
+        if shelf == "seen":
+            exposures.setdefault(key, {})[document] = decode_exposure(body)
+        else:
+            marks.setdefault(key, {})[document] = decode_mark(body)
+    return restored(
+        seq, spent, {key: (trail, exposures.get(key, {}), marks.get(key, {})) for key, trail in trails.items()}
+    )
+
+
+def _write_summary(
+    connection: sqlite3.Connection,
+    number: int,
+    summary: Ledger,
+    written: Iterable[Item],
+    removed: Iterable[Item],
+    dropped: Iterable[TrailKey],
+) -> None:
+    connection.execute("INSERT OR REPLACE INTO digests VALUES (?, ?)", (number, encode_digest(summary)))
+    connection.executemany(
+        "DELETE FROM entries WHERE number = ? AND branch = ? AND reader = ? AND era = ?",
+        [(number, *key) for key in dropped],
+    )
+    connection.executemany(
+        "DELETE FROM entries WHERE number = ? AND branch = ? AND reader = ? AND era = ? AND shelf = ? AND document = ?",
+        [(number, *item.key, item.shelf, item.document) for item in removed],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(number, *item.key, item.shelf, item.document, _entry(summary, item)) for item in written],
+    )
+
+
+def _entry(summary: Ledger, item: Item) -> bytes:
+    trail = summary.trails[item.key]
+    if item.shelf == "seen":
+        return encode_exposure(trail.documents[item.document])
+    return encode_mark(trail.marks[item.document])
+
+
+def _release(connection: sqlite3.Connection, claim: Claim) -> None:
+    connection.execute(
+        "DELETE FROM claims WHERE tenant = ? AND request_id = ? AND owner = ?",
+        (claim.tenant, claim.request_id, claim.owner),
+    )
+
+
+def _erase_log(connection: sqlite3.Connection, number: int) -> int:
+    """All but the row of the session itself; returns how many rows."""
+    span = (_key(number, 0), _key(number + 1, 0))
+    erased = connection.execute("DELETE FROM answers WHERE key > ? AND key < ?", span).rowcount
+    erased += connection.execute("DELETE FROM events WHERE key > ? AND key < ?", span).rowcount
+    erased += connection.execute("DELETE FROM entries WHERE number = ?", (number,)).rowcount
+    return erased + connection.execute("DELETE FROM digests WHERE number = ?", (number,)).rowcount
+
+
+def _erase(connection: sqlite3.Connection, number: int) -> int:
+    return (
+        _erase_log(connection, number) + connection.execute("DELETE FROM sessions WHERE number = ?", (number,)).rowcount
+    )
