@@ -93,9 +93,9 @@ def _result(
     body: dict[str, Any] = {
         "rank": rank,
         "id": scored.id,
-        "url": document.url,
+        "url": document.url or None,
         "title": document.title,
-        "site": document.site,
+        "site": document.site or None,
         "language": document.language,
         "author": document.author,
         "published_at": document.published_at,

@@ -89,9 +89,9 @@ def _document(
         )
     return {
         "id": document.id,
-        "url": document.url,
+        "url": document.url or None,
         "title": document.title,
-        "site": document.site,
+        "site": document.site or None,
         "language": document.language,
         "author": document.author,
         "published_at": document.published_at,

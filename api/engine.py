@@ -168,7 +168,7 @@ class Engine:
         history = self._store.history(tenant, session_id)
         if history is None:
             raise self._no_session(session_id)
-        return readback(history, as_of)
+        return readback(history, as_of=as_of)
 
     def delete_session(self, session_id: str, tenant: str) -> None:
         """Erase it; NotFoundError for ids of others too."""
@@ -218,19 +218,23 @@ class Engine:
     ) -> dict[str, Any]:
         """NDJSON, plain, gzip or zstd, all or nothing; returns when the documents are searchable."""
         self._collections.check(tenant, name)
-        return ingest_lines(self.settings, tenant, name, stream, self._vectors, progress)
+        report = ingest_lines(self.settings, tenant, name, stream, self._vectors, progress)
+        self._collections.refresh(tenant, name)
+        return report
 
     def ingest_objects(self, name: str, payload: Any, tenant: str) -> dict[str, Any]:
         """One document, a list of them, or {"documents": [...]}."""
         self._collections.check(tenant, name)
-        return ingest_objects(self.settings, tenant, name, payload, self._vectors)
+        report = ingest_objects(self.settings, tenant, name, payload, self._vectors)
+        self._collections.refresh(tenant, name)
+        return report
 
     # ------------------------------------------------------------ crawls
 
     def start_crawl(self, payload: Any, tenant: str) -> dict[str, Any]:
         """A crawl job in a process of its own."""
         request = read_request(CrawlRequest, payload)
-        self._collections.ensure_default(tenant, request.collection)
+        self._collections.check(tenant, request.collection)
         return self._crawls.start(request, tenant)
 
     def read_crawl(self, crawl_id: str, tenant: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The lanes by which pages get in: given a collection, crawls, extracts again, ingests and builds.
 
 Wires the crawler to the document store and the store to the index, which do not know each other. Blocks; called by
-the command line, by crawl jobs and by ingest. Not for searching.
+the command line, by crawl jobs and by ingest. Not for searching. The crawler is imported late: a server that only
+searches starts without it.
 """
 
 from __future__ import annotations
@@ -10,18 +11,13 @@ import asyncio
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 import orjson
 
 from api.embeddings import QueryVectors
 from api.errors import InvalidRequestError
 from api.settings import Settings
-from crawler.crawl import crawl
-from crawler.events import CrawlEvent
-from crawler.extract import extract
-from crawler.settings import CrawlSettings
-from crawler.urls import document_id
 from indexer.build import BuildReport, build
 from indexer.collection import get_collection
 from indexer.embed import load_embedder
@@ -30,6 +26,9 @@ from indexer.limits import IngestLimits
 from indexer.progress import Progress
 from ranking.ports import Embedder
 from ranking.types import Document
+
+if TYPE_CHECKING:
+    from crawler.events import CrawlEvent
 
 Emit = Callable[[dict[str, Any]], None]
 Tell = Callable[[int, int | None, str], None]
@@ -49,6 +48,9 @@ def crawl_into(
     exclude: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Crawl into the collection's WARC files and documents; returns the report. The index is built apart."""
+    from crawler.crawl import crawl
+    from crawler.settings import CrawlSettings
+
     target = get_collection(settings.data, collection, tenant)
     crawl_settings = CrawlSettings(
         max_pages=max_pages,
@@ -91,6 +93,7 @@ def _event(event: CrawlEvent) -> dict[str, Any]:
 def reextract(settings: Settings, tenant: str, collection: str, *, emit: Emit) -> dict[str, Any]:
     """Read every stored response again, without the network, into the collection's documents."""
     from crawler.reextract import reextract as reextract_folder
+    from crawler.settings import CrawlSettings
 
     target = get_collection(settings.data, collection, tenant)
     with target.documents() as documents:
@@ -146,6 +149,8 @@ def ingest_lines(
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Store every line or none, then build; returns what was stored and the new generation."""
+    from crawler.urls import document_id
+
     target = get_collection(settings.data, collection, tenant)
     if tell is not None:
         tell(0, None, "reading")
@@ -189,6 +194,8 @@ def ingest_objects(
 
 def html_document(html: str, url: str) -> Document:
     """A line's `html` through the same extraction as a crawled page."""
+    from crawler.extract import extract
+
     extracted = extract(html.encode("utf-8", "replace"), url, "text/html; charset=utf-8")
     if extracted.document is None:
         raise InvalidRequestError(f"no text could be extracted: {extracted.reason}", path="html")

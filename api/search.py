@@ -165,10 +165,10 @@ def search(
 
 def emptied(plan: Plan, evidence: Evidence, query: Query, index: SearchIndex) -> tuple[Notice, ...]:
     """When nothing satisfies the constraints: which operator or filter alone matches nothing."""
-    if evidence.allowed or plan.condition is None:
-        return ()
     if not index.statistics.documents:
         return (Notice("empty_collection", "the collection holds no documents yet"),)
+    if evidence.allowed or plan.condition is None:
+        return ()
     guilty = [
         operator.text
         for operator, matched in zip(query.operators, evidence.operator_matches, strict=False)

@@ -118,8 +118,8 @@ _COLUMNS: Final = (
 def _page(row: Any) -> Page:
     position = Position(row[20], row[21]) if row[20] is not None else None
     return Page(
-        row[0], row[1], row[2] or row[1], row[3], Kind(row[4]), row[5], row[6], bool(row[7]), State(row[8]), row[9], row[10],
-        row[11], row[12], row[13], row[14], Holds(row[15]), row[16], row[17], bool(row[18]), row[19], position,
+        row[0], row[1], row[2] or row[1], row[3], Kind(row[4]), row[5], row[6], bool(row[7]), State(row[8]), row[9],
+        row[10], row[11], row[12], row[13], row[14], Holds(row[15]), row[16], row[17], bool(row[18]), row[19], position,
     )  # fmt: skip
 
 
@@ -138,7 +138,9 @@ class Frontier:
                         self.connection.execute(statement)
                     self.connection.execute(f"PRAGMA user_version={_VERSION}")
             elif version != _VERSION:
-                raise CrawlerError(f"{path} has layout {version}, this Forage reads {_VERSION}", hint="crawl into a new folder")
+                raise CrawlerError(
+                    f"{path} has layout {version}, this Forage reads {_VERSION}", hint="crawl into a new folder"
+                )
         except sqlite3.DatabaseError as error:
             self.connection.close()
             raise CrawlerError(
@@ -220,7 +222,8 @@ class Frontier:
         """Every settled page that `allows` and `depth` let in waits again (a recrawl)."""
         self.connection.create_function("allows", 1, allows, deterministic=True)
         self.connection.execute(
-            "UPDATE pages SET state = ?, due = 0, attempts = 0 WHERE state >= ? AND run < ? AND depth <= ? AND allows(url)",
+            "UPDATE pages SET state = ?, due = 0, attempts = 0"
+            " WHERE state >= ? AND run < ? AND depth <= ? AND allows(url)",
             (State.WAITING, State.DONE, run, 1 << 30 if depth is None else depth),
         )
 
@@ -233,8 +236,8 @@ class Frontier:
     def forget_archived(self, end: Position) -> int:
         """Records at or behind `end` are lost: their pages will be fetched whole again. How many there were."""
         cursor = self.connection.execute(
-            "UPDATE pages SET warc = NULL, offset = NULL, etag = NULL, modified = NULL, payload = NULL, archived = NULL,"
-            " state = CASE WHEN state = ? THEN ? ELSE state END WHERE warc > ? OR (warc = ? AND offset >= ?)",
+            "UPDATE pages SET warc = NULL, offset = NULL, etag = NULL, modified = NULL, payload = NULL,"
+            " archived = NULL, state = CASE WHEN state = ? THEN ? ELSE state END WHERE warc > ? OR (warc = ? AND offset >= ?)",
             (State.REPLAY, State.WAITING, end.file, end.file, end.offset),
         )
         return cursor.rowcount

@@ -25,13 +25,19 @@ _NEVER: Final = tuple(  # no page lives there, private or not
     map(ipaddress.ip_network, ("0.0.0.0/32", "224.0.0.0/4", "255.255.255.255/32", "::/128", "ff00::/8"))
 )
 _SPECIAL: Final = {
-    "private": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fec0::/10", "64:ff9b:1::/48"),
+    "private": (
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fec0::/10", "64:ff9b:1::/48",
+    ),
     "loopback": ("127.0.0.0/8", "::1/128"),
-    "metadata": ("169.254.169.254/32", "169.254.170.2/32", "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32",
-                 "fd00:ec2::254/128", "fd20:ce::254/128"),
+    "metadata": (  # where clouds hand out credentials: AWS, ECS, Azure, Alibaba, Oracle, AWS and Google over IPv6
+        "169.254.169.254/32", "169.254.170.2/32", "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32",
+        "fd00:ec2::254/128", "fd20:ce::254/128",
+    ),
     "link-local": ("169.254.0.0/16", "fe80::/10"),
-    "reserved": ("0.0.0.0/8", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
-                 "203.0.113.0/24", "240.0.0.0/4", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16"),
+    "reserved": (
+        "0.0.0.0/8", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
+        "203.0.113.0/24", "240.0.0.0/4", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16",
+    ),
 }  # fmt: skip
 _KINDS: Final = ("metadata", "loopback", "link-local", "private", "reserved")  # the most telling name first
 _NETWORKS: Final = tuple((kind, ipaddress.ip_network(text)) for kind in _KINDS for text in _SPECIAL[kind])
@@ -56,8 +62,8 @@ class Target:
 def special(address: Address) -> str:
     """What kind of non-public address this is ("" for a public one); embedded IPv4 addresses count."""
     if isinstance(address, ipaddress.IPv6Address):
-        for network, below in _CARRIERS:
-            if address in network and int(address) > 1:
+        for carrier, below in _CARRIERS:
+            if address in carrier and int(address) > 1:
                 return special(ipaddress.IPv4Address(int(address) >> below & 0xFFFF_FFFF))
     if any(address in network for network in _NEVER if network.version == address.version):
         return "unreachable"
@@ -118,7 +124,11 @@ class Guard:
         for text, kind in kinds.items():
             if kind == "unreachable" or (kind and not self._allow_private):
                 where = f"{host} is" if text == host else f"{host} resolves to {text},"
-                hint = "no page lives there" if kind == "unreachable" else "allow private addresses (--allow-private) to crawl it"
+                hint = (
+                    "no page lives there"
+                    if kind == "unreachable"
+                    else "allow private addresses (--allow-private) to crawl it"
+                )
                 raise AddressError(f"{where} a {kind} address: refused", hint=hint)
         return Target(tuple(kinds), port, any(kinds.values()))
 

@@ -17,7 +17,7 @@ _HEAD = frozenset("h1 h2 h3 h4 h5 h6".split())
 _ALWAYS: Final = frozenset("nav menu dialog button head".split())
 _OFTEN: Final = frozenset("footer aside".split())
 _ROLES: Final = frozenset("navigation banner contentinfo complementary search dialog alertdialog menu menubar toolbar tablist".split())
-_NEVER: Final = frozenset("html body main h1 h2 pre code b i em strong tr tbody thead dt dd br img".split())
+_NEVER: Final = frozenset("html body main h1 h2 pre code blockquote b i em strong tr tbody thead dt dd br img".split())
 _HIDDEN_STYLE: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
@@ -29,19 +29,21 @@ def measure(elements: list[Element]) -> None:
         n = 0
         for c in e.children:
             if isinstance(c, str):
-                n += len(c) if c != " " else 0
+                k = len(c)
+                if k > 1:
+                    n += k if c[k >> 1] < "\u2e80" else k * 3
         own = e.own_chars + n
         chars = e.chars + n
         tag = e.tag
         link = e.link_chars; own_link = e.own_link_chars
-        if tag == "a" and "href" in e.attributes:
+        if tag == "a" and "href" in e.attributes and not ((e.attributes["href"] or "#")[0] == "#" and e.parent.tag in _HEAD):
             link = chars; own_link = own
         e.chars = chars; e.link_chars = link
         e.own_chars=own; e.own_link_chars=own_link
         p = e.parent
         prose = e.prose
         if tag in _BLOCKS:
-            if own >= 40 and own_link * 3 < own and tag not in _HEAD:
+            if own >= (120 if tag in _HEAD else 40) and own_link * 3 < own:
                 prose += own - own_link
             elif tag == 'pre':
                 prose += own
@@ -68,9 +70,9 @@ def classify(elements, level):
         if tag in _OFTEN: drop = True; why = 'often'
         if tag not in _NEVER and level < 2 and not drop:
             if v & hints.NOISE and not (v & hints.BODY and e.raw > 200): drop = True; limit = .4*total; why='noise'
-            elif v & hints.COMMENTS and level == 0: drop = True; limit = .8 * total; why = 'comments'
+            elif v & hints.COMMENTS and level == 0: drop = True; limit = .97 * total; why = 'comments'
             elif v & hints.WEAK and level == 0 and not v & hints.BODY:
-                drop = (e.link_chars * 4 > e.chars or not e.raw); why = 'weak'
+                drop = (e.raw_link * (2 if tag == 'p' else 4) > e.raw_chars or (not e.raw and tag != 'p')) and e.raw < 500; why = 'weak'
             elif v & hints.META and level == 0 and e.raw_chars < 200 and not v & hints.BODY: drop = True; why='meta'
             elif (v & hints.CAPTION or tag == 'figcaption') and level == 0: drop = e.raw_chars < 300; why='caption'
             if drop and v & hints.ARTICLE and tag == 'article': limit = .15*total
@@ -88,7 +90,8 @@ def prepare(elements):
         if a:
             names = a.get("class"); ident = a.get("id")
             if names: v = hints.verdict(names)
-            if ident: v |= hints.verdict(ident)
+            if ident and not (e.tag == 'section' and not names) and names != 'section': v |= hints.id_verdict(ident)
+            if '-' in e.tag: v |= hints.verdict(e.tag)
             if a.get("role") in _ROLES: v |= hints.NOISE
             style = a.get("style")
             hidden = "hidden" in a or a.get("aria-hidden") == "true" or bool(style and _HIDDEN_STYLE.search(style))
@@ -104,7 +107,7 @@ def choose(elements):
         measure(elements)
         top = container(elements)
         results.append((top.prose, level))
-        if top.prose >= max(200, .3 * elements[0].raw):
+        if top.prose >= 400 or top.prose >= max(100, .3 * elements[0].raw):
             break
     else:
         best = max(results)[1]
@@ -139,14 +142,26 @@ def container(elements):
             if cur.prose and len(nxt) == 1: cur = nxt[0]
             else: break
     # leads
-    top = cur
-    while top.parent is not None and top.tag not in ('body',):
-        par = top.parent
-        added = par.chars - top.chars; prose = par.prose - top.prose
-        if par.tag in ('body','html') : break
-        if prose > .6 * added or added < 20:
-            top = par
-        else: break
+    top = node = cur
+    pending = []
+    while node.parent is not None and node.parent.tag not in ('body', 'html'):
+        par = node.parent
+        before = bprose = 0
+        seen = False
+        later = []
+        for c in par.children:
+            if c is node: seen = True; continue
+            if isinstance(c, str) or c.dropped: continue
+            if seen: later.append(c)
+            else: before += c.chars; bprose += c.prose
+        same = [c for c in later if node.get('class') and c.tag == node.tag and c.get('class') == node.get('class') and c.tag not in ('article','li') and c.prose]
+        if before >= 20 and (bprose <= .6 * before or bprose > .5 * cur.prose): break
+        pending += [c for c in later if c not in same]
+        node = par
+        if bprose or same:
+            top = node
+            for c in pending: drop(c, 'after')
+            pending = []
     return top
 
 
@@ -183,9 +198,32 @@ def drop(e, why):
         x.why = why
 
 
+def linked_heading(e):
+    for x in e.walk():
+        if x.tag in _HEAD:
+            if x.chars and x.link_chars * 5 >= x.chars * 4: return True
+            f = x.parent
+            while f is not None and f is not e.parent:
+                if f.tag == 'a': return True
+                f = f.parent
+    return False
+
+
 def prune(top):
     if top.link_chars * 2 > top.chars or top.prose < 200:
         return  # a page of links, or hardly any prose: nothing says what is noise
+    # teaser lists
+    for e in list(top.walk()):
+        if e.dropped or len(e.children) < 3: continue
+        groups = {}
+        for c in e.children:
+            if not isinstance(c, str) and not c.dropped and c.chars:
+                groups.setdefault((c.tag, c.get('class')), []).append(c)
+        for g in groups.values():
+            if len(g) < 3 or g[0].tag in ('p','tr','td','span','a','b','dt','dd', *_HEAD): continue
+            if sum(c.prose for c in g) > .4 * top.prose: continue
+            if sum(1 for c in g if linked_heading(c)) >= .8 * len(g):
+                for c in g: drop(c, 'teasers')
     # link dense
     stack = [top]
     while stack:
@@ -220,5 +258,5 @@ def prune(top):
         else: break
     # headings with nothing below
     for b, nx in zip(blocks, blocks[1:]):
-        if b.tag in _HEAD and nx.tag in _HEAD and nx.tag == b.tag:
+        if 0 and b.tag in _HEAD and nx.tag in _HEAD and nx.tag == b.tag:
             drop(b,'emptyhead')

@@ -22,7 +22,9 @@ _RAW_ELEMENTS: Final = ("script", "style", "svg", "noscript", "template", "ifram
 _RAW_START: Final = re.compile(r"<(?:(" + "|".join(_RAW_ELEMENTS) + r")(?=[\s/>])|!--)", re.IGNORECASE)
 _RAW_END: Final = {name: re.compile(rf"</{name}(?=[\s/>])[^>]*>", re.IGNORECASE) for name in _RAW_ELEMENTS}
 _STRUCTURED: Final = re.compile(r"<script[^>]{1,400}?ld\+json[^>]{0,400}>", re.IGNORECASE)
-_TAG: Final = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)([^>]*)>")
+_TAG: Final = re.compile(
+    r"<(/?)([a-zA-Z][^\s/>]*+)((?:[^>=]++|=\s*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^\s>\"'][^\s>]*+)?)*+)(>|\Z)"
+)
 _ATTRIBUTE: Final = re.compile(r"[^\s/=\"']+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+))?")
 _FORMATTING: Final = frozenset(
     "b big code em font i nobr s small strike strong tt u".split()
@@ -72,8 +74,15 @@ def bounded(markup: str) -> str:
     left_out: dict[str, int] = {}
     depth = formatting = position = 0
     kept: list[str] = []
-    for match in _TAG.finditer(markup):
-        closing, name, attributes = match.groups()
+    start = -1
+    while (start := markup.find("<", start + 1)) >= 0:
+        match = _TAG.match(markup, start)
+        if match is None:
+            continue
+        closing, name, attributes, end = match.groups()
+        if not end:  # an attribute that never ends: the parser, too, reads the rest of the page as its value
+            break
+        start = match.end() - 1
         name = name.lower()
         replacement = None
         if len(attributes) > MAX_TAG_CHARACTERS and len(_ATTRIBUTE.findall(attributes)) > MAX_TAG_ATTRIBUTES:

@@ -30,12 +30,12 @@ _NOISE: Final = _set(
     """nav navbar navi navigation navigator subnav mainnav topnav navlinks navheader navfooter menu menus submenu mainmenu topmenu
     breadcrumb breadcrumbs crumb crumbs sidebar sphinxsidebar footer foot colophon masthead topbar bottombar navbox catlinks printfooter
     share shares sharing sharebar sharebuttons sharedaddy shariff social socials socialmedia addthis addtoany facebook twitter whatsapp pinterest
-    linkedin xing reddit flattr teilen compartir partager related relatedposts relatedarticles jp yarpp outbrain taboola plista
+    linkedin xing reddit flattr teilen compartir partager related relatedposts relatedarticles yarpp outbrain taboola plista
     recommended recommendation recommendations recommend recirculation recirc trending popular mostread newsletter newsletters
-    subscribe subscription signup optin mailchimp cookie cookies cookiebanner consent gdpr ad ads adv advert adverts advertise
+    subscribe subscription signup optin mailchimp cookie cookies cookiebanner consent gdpr adv advert adverts advertise
     advertising advertisement advertisements adsense adslot adbox adunit dfp gpt promo promos promotion promobox sponsor sponsors
-    sponsored werbung anzeige publicidad pub popup lightbox tooltip offcanvas toast snackbar pagination pager paging pagenavi
-    toolbar login register searchform searchbox taglist tagcloud tags disclaimer copyright imprint donate donation paywall noprint
+    sponsored werbung anzeige publicidad popup popmake pum lightbox tooltip offcanvas toast snackbar pagination pager paging pagenavi
+    toolbar login register searchform searchbox taglist tagcloud tags disclaimer copyright imprint donate donation noprint
     breaking ticker jumpto skip skiplink screenreader sronly invisible followus follow rss editsection headerlink infoline livechat
     disclosure feedback prevnext nextprev print printonly hatnote navhint crosslink crosslinks interstitial"""
 )
@@ -56,7 +56,7 @@ _WEAK: Final = _set(
     bio biography vcard aside complementary rail hidden hide infobox legal similar latest tab tabs bar box"""
 )
 _COMMENTS: Final = _set(
-    """comment comments commentlist commentform commentary disqus dsq respond reply replies kommentar kommentare comentario comentarios
+    """comment comments commentlist commentform disqus dsq respond reply replies kommentar kommentare comentario comentarios
     commentaire commentaires leserkommentare livefyre community reactions trackback trackbacks pingback pingbacks"""
 )
 _ARTICLE: Final = _set(
@@ -72,7 +72,8 @@ _META_PAIRS: Final = _set(
     meta-info meta-data read-time reading-time post-time publish-date date-published"""
 )
 _CAPTION: Final = _set("caption captions figcaption bildunterschrift imgcaption copyrightinfo photocredit")
-_LAYOUT: Final = _set("has no with without is js tag category type format status not enable show hide cat u lg md sm xs col row grid l")
+_ADVERT: Final = re.compile(r"(?:^|[-_])(?:ad|ads)(?:$|[-_])")
+_LAYOUT: Final = _set("has non no with without is js tag category type format status not enable show hide cat u lg md sm xs col row grid l")
 _BODY: Final = re.compile(
     r"(?:article|post|entry|story|news|blog|artikel|beitrag|page|nota|articulo|noticia|detail)(?:text|body|content|copy|inhalt|cuerpo|contenido)"
     r"|(?:article|post|entry|story|news|artikel|nota)(?:main|inner)(?:text|body|content)"
@@ -86,13 +87,14 @@ def _token(token: str) -> int:
     words = _WORD.findall(_CAMEL.sub("-", token).lower())
     if not words or words[0] in _LAYOUT:
         return 0
-    found = 0
+    found = NOISE if _ADVERT.search(token.lower()) else 0
+    words = [word for word in words if len(word) > 2] or words
     for word in words:
         if word in _NOISE:
             found |= NOISE
         if word in _WEAK:
             found |= WEAK
-        if word in _COMMENTS:
+        if word in _COMMENTS and len(words) < 4:
             found |= COMMENTS
         if word in _META:
             found |= META
@@ -118,3 +120,8 @@ def verdict(names: str) -> int:
     for token in names.split():
         found |= _token(token)
     return found
+
+
+def id_verdict(name: str) -> int:
+    """The bits for an id. One of many words is the slug of a heading: it says what the text is about."""
+    return _token(name) if name.count("-") + name.count("_") < 3 else 0

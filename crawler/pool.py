@@ -80,6 +80,7 @@ class ReadingPool:
         worker: _Worker | None = None
         jobs: list[_Job] = []
         try:
+            worker = self._hire()  # at once: its imports take as long as the first pages
             while jobs or (jobs := self._next()):
                 if worker is None or worker.served >= self._settings.worker_pages:
                     if worker is not None:

@@ -66,11 +66,17 @@ def read(task: Task, scope: Scope, settings: CrawlSettings, extract: Extractor) 
         listed = read_sitemap(task.body, limit_urls=settings.sitemap_urls, limit_bytes=settings.sitemap_max_bytes)
         pages = _follow(listed.pages, scope, settings)
         further = _follow(listed.sitemaps, scope, settings, binary=True)
-        return Reading(links=pages, sitemaps=further, reason=listed.reason or ("" if pages or further else _SITEMAP_REASON))
+        return Reading(
+            links=pages, sitemaps=further, reason=listed.reason or ("" if pages or further else _SITEMAP_REASON)
+        )
     headers: Mapping[str, str] = {name.lower(): value for name, value in reversed(task.headers)}
     fetched_at = datetime.fromtimestamp(task.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     extracted = extract(task.body, task.address, headers.get("content-type"), headers, fetched_at)
-    links = () if extracted.nofollow else _follow((link.url for link in extracted.links if not link.nofollow), scope, settings)
+    links = (
+        ()
+        if extracted.nofollow
+        else _follow((link.url for link in extracted.links if not link.nofollow), scope, settings)
+    )
     if extracted.noindex or extracted.document is None:
         return Reading(reason="noindex" if extracted.noindex else extracted.reason or "nothing to index", links=links)
     document = replace(

@@ -60,7 +60,9 @@ class Scope:
                 name = urls.netloc(urls.canonical(f"http://{entry.removeprefix('*.')}/"))
             except UrlError as error:
                 raise SettingsError(
-                    f"not a host: {entry!r}", path="allow_hosts", hint="write example.org, example.org:8080 or *.example.org"
+                    f"not a host: {entry!r}",
+                    path="allow_hosts",
+                    hint="write example.org, example.org:8080 or *.example.org",
                 ) from error
             if wild:
                 suffixes.append(f".{name}")

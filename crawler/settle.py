@@ -42,10 +42,11 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one page came out. `content`: it was read; the other kinds say what the server or robots.txt said."""
+    """How one page came out. `content`: it was read; `archived`: it is in the archive and yet to be read; the other
+    kinds say what the server or robots.txt said."""
 
     page: Page
-    kind: Literal["content", "sitemap", "unchanged", "redirect", "gone", "failed", "excluded", "retry"]
+    kind: Literal["content", "archived", "sitemap", "unchanged", "redirect", "gone", "failed", "excluded", "retry"]
     status: int | None = None
     reason: str = ""
     reading: Reading | None = None
@@ -134,11 +135,18 @@ class Settler:
         page = self._frontier.page(outcome.page.url)
         if page is None:
             return
-        counted = outcome.kind in ("content", "unchanged") and page.kind is Kind.PAGE and page.state is not State.REPLAY
+        counted = (
+            outcome.kind in ("content", "archived", "unchanged")
+            and page.kind is Kind.PAGE
+            and page.state is not State.REPLAY
+        )
         self._count(bytes=outcome.size, fetched=int(counted))
         match outcome.kind:
             case "content":
                 self._content(page, outcome)
+            case "archived":
+                self._write(page, state=State.REPLAY, run=self._run, status=outcome.status, **self._archived(outcome))
+                self._effects.replays = True
             case "unchanged":
                 self._unchanged(page, outcome)
             case "sitemap":
@@ -148,14 +156,21 @@ class Settler:
             case "retry":
                 self._write(page, attempts=page.attempts + 1, due=outcome.due, reason=outcome.reason)
                 if page.state is State.REPLAY:  # its record cannot be read: have it anew
-                    self._write(page, state=State.WAITING, warc=None, offset=None, etag=None, modified=None, payload=None)
+                    self._write(
+                        page, state=State.WAITING, warc=None, offset=None, etag=None, modified=None, payload=None
+                    )
                 self._count(retries=1)
                 self._effects.hosts.add(page.host)
                 self._tell("retry", outcome)
             case "gone":
-                self._write(page, state=State.GONE, run=self._run, status=outcome.status, reason=outcome.reason, content=None,
-                            etag=None, modified=None, payload=None, alias=None, alias_kind=None, near=None)  # fmt: skip
+                self._write(
+                    page, state=State.GONE, run=self._run, status=outcome.status, reason=outcome.reason, content=None,
+                    etag=None, modified=None, payload=None, alias=None, alias_kind=None, near=None,
+                )  # fmt: skip
                 self._let_go(page)
+                if page.kind is Kind.SITEMAP:  # most sites have none where one is looked for
+                    self._tell("sitemap", outcome)
+                    return
                 self._count(**({"removed": 1} if page.holds is Holds.OWN else {"failed": 1}))
                 self._tell("removed" if page.holds is Holds.OWN else "failed", outcome)
             case "failed" | "excluded":
@@ -180,8 +195,8 @@ class Settler:
         own = document if alias is None else None
         values = self._archived(outcome)
         self._write(
-            page, state=State.DONE, run=self._run, status=outcome.status, reason=reading.reason, attempts=0, alias=alias,
-            alias_kind=kind, content=document.content_hash if document is not None else None,
+            page, state=State.DONE, run=self._run, status=outcome.status, reason=reading.reason, attempts=0,
+            alias=alias, alias_kind=kind, content=document.content_hash if document is not None else None,
             document=Holds.OWN if own is not None else Holds.NOTHING, near=None, **values,
         )  # fmt: skip
         self._sign(page, reading.signature if own is not None else None, outcome)
@@ -324,7 +339,12 @@ class Settler:
             self._settle_failure(page, replace(outcome, reason=reason or "redirects out of the crawl's hosts"))
             return
         if self._frontier.add(
-            outcome.target, address=outcome.target_address, depth=page.depth, hops=page.hops + 1, seed=page.seed, kind=page.kind
+            outcome.target,
+            address=outcome.target_address,
+            depth=page.depth,
+            hops=page.hops + 1,
+            seed=page.seed,
+            kind=page.kind,
         ):
             self._effects.hosts.add(urls.host(outcome.target))
         self._write(page, state=State.DONE, run=self._run, status=outcome.status, reason="", attempts=0, content=None,
@@ -382,14 +402,16 @@ class Settler:
         if limit is not None and depth > limit:
             return
         for found in links:
-            mark = xxhash.xxh3_64_intdigest(found.url)
+            mark = _key(found.url)
             known = self._known.get(mark)
             if known is not None and (known <= depth or limit is None):
                 continue
             self._known[mark] = depth
             if len(self._known) > _KNOWN:
                 self._known.popitem(last=False)
-            row = self._database.execute("SELECT id, depth, state, warc FROM pages WHERE url = ?", (found.url,)).fetchone()
+            row = self._database.execute(
+                "SELECT id, depth, state, warc FROM pages WHERE url = ?", (found.url,)
+            ).fetchone()
             if row is None:
                 self._discover(found, depth)
             elif limit is not None and row[1] > depth:
@@ -402,9 +424,9 @@ class Settler:
         families = traps.patterns(found.url, self._settings)
         counted: list[int] = []
         for family, member, bound in families:
-            key = xxhash.xxh64_intdigest(family) - (1 << 63)
+            key = _key(family)
             if family.startswith("shapes "):
-                shape = xxhash.xxh64_intdigest(f"{family}\n{member}") - (1 << 63)
+                shape = _key(f"{family}\n{member}")
                 if self._database.execute("SELECT 1 FROM shapes WHERE key = ?", (shape,)).fetchone():
                     continue
             row = self._database.execute("SELECT members FROM families WHERE key = ?", (key,)).fetchone()
@@ -441,3 +463,8 @@ class Settler:
         self._effects.told.append(
             Effect(kind, outcome.page.url, outcome.status, outcome.size, reason or outcome.reason, other)
         )
+
+
+def _key(text: str) -> int:
+    """A signed 64-bit hash: what SQLite keeps as an integer."""
+    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) - (1 << 63)

@@ -12,8 +12,11 @@ from typing import Final
 from crawler.settings import CrawlSettings
 
 _YEAR: Final = r"(?:19|20|21)\d\d"
-_DATE_PATH: Final = re.compile(rf"(?:/{_YEAR}(?:[/-]\d\d?)?(?:[/-]\d\d?)?|/{_YEAR}-?W\d\d?)(?:\.\w{{2,5}})?/?$", re.IGNORECASE)
-_DATE_NAMES: Final = frozenset("date day month year week from to start end cal calendar mini month_year yr mon dt tribe-bar-date".split())
+_DATE_PATH: Final = re.compile(
+    rf"(?:/{_YEAR}(?:[/-]\d\d?)?(?:[/-]\d\d?)?|/{_YEAR}-?W\d\d?)(?:\.\w{{2,5}})?/?$", re.IGNORECASE
+)
+_DATE_WORDS: Final = "date day month year week from to start end cal calendar mini month_year yr mon dt tribe-bar-date"
+_DATE_NAMES: Final = frozenset(_DATE_WORDS.split())
 _DATE_VALUE: Final = re.compile(rf"{_YEAR}(?:[-/.]?\d\d?){{0,2}}|\d{{1,2}}")
 _DIGITS: Final = re.compile(r"\d+")
 _LONGEST_CYCLE: Final = 4  # segments of a repeated run: /a/b/c/d/a/b/c/d

@@ -37,11 +37,12 @@ _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _CONTROL: Final = "".join(map(chr, range(0x21))) + "\x7f"
 _ROUNDS: Final = 5  # each round undoes one layer of escaping; real URLs settle in two
 _PLACE: Final = "http://h.example"  # stands for the host while courlan and w3lib do the path
-_BINARY: Final = frozenset(
+_BINARY_ENDINGS: Final = (
     "7z aac apk avi bin bmp bz2 cab class css csv deb dmg doc docx eot epub exe flac gif gz ico iso jar jpeg jpg js "
     "json m4a m4v mjs mkv mov mp3 mp4 mpeg mpg msi odp ods odt ogg ogv otf pcap png ppt pptx psd rar rpm so svg tar "
-    "tgz tif tiff ttf wasm wav webm webp wmv woff woff2 xls xlsx xz zip zst".split()
+    "tgz tif tiff ttf wasm wav webm webp wmv woff woff2 xls xlsx xz zip zst"
 )
+_BINARY: Final = frozenset(_BINARY_ENDINGS.split())
 """File endings that never hold a readable page; a link to one is not followed."""
 
 
@@ -164,6 +165,12 @@ def host(url: str) -> str:
     """Host of a canonical URL without its port: what one lane serves and what a document's `site` is."""
     name = netloc(url)
     return name if name.endswith("]") else name.partition("]:")[0] + "]" if "]:" in name else name.partition(":")[0]
+
+
+def port(url: str) -> int:
+    """Port of a canonical URL."""
+    parts = urlsplit(url)
+    return parts.port or DEFAULT_PORTS[parts.scheme]
 
 
 def looks_binary(url: str) -> bool:

@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from warcio.recordloader import ArchiveLoadFailed, ArcWarcRecordLoader
-from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParserException
-from warcio.warcwriter import WARCWriter
+from warcio.recordloader import ArchiveLoadFailed, ArcWarcRecordLoader  # type: ignore[import-untyped]
+from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParserException  # type: ignore[import-untyped]
+from warcio.warcwriter import WARCWriter  # type: ignore[import-untyped]
 
-from crawler.errors import ArchiveError, FetchError
 from crawler.decode import decode
+from crawler.errors import ArchiveError, FetchError
 from crawler.fetch import Fetched
 
 _PREFIX: Final = "forage-"
@@ -114,12 +114,12 @@ class Archive:
         else:
             number = int(existing[-1][len(_PREFIX) : -len(_SUFFIX)]) + 1 if existing else 1
             self._name = f"{_PREFIX}{number:05d}{_SUFFIX}"
-        self._out = (self._folder / self._name).open("ab", buffering=0)  # type: ignore[assignment]
+        self._out = (self._folder / self._name).open("ab", buffering=0)
         assert self._out is not None
         self._at = self._out.seek(0, os.SEEK_END)
         if self._at == 0:
             buffer = io.BytesIO()
-            writer = WARCWriter(buffer, gzip=False)
+            writer = WARCWriter(buffer, gzip=False, warc_version="1.1")
             info = {"software": self._software, "format": "WARC File Format 1.1", "robots": "obey"}
             writer.write_record(writer.create_warcinfo_record(self._name, info))
             self._at += self._out.write(self._pack(buffer.getvalue()))
@@ -150,7 +150,12 @@ class Archive:
         http = StatusAndHeaders(f"{answer.status} {answer.phrase}".strip(), kept, protocol="HTTP/1.1")
         if revisit_of is None:
             record = writer.create_warc_record(
-                answer.address, "response", io.BytesIO(answer.raw), len(answer.raw), warc_headers_dict=extra, http_headers=http
+                answer.address,
+                "response",
+                io.BytesIO(answer.raw),
+                len(answer.raw),
+                warc_headers_dict=extra,
+                http_headers=http,
             )
         else:
             extra["WARC-Profile"] = _UNMODIFIED if answer.status == 304 else _IDENTICAL
@@ -310,11 +315,11 @@ def _parse(plain: bytes, position: Position) -> Archived | None:
         at = datetime.fromisoformat(fields.get_header("WARC-Date")).timestamp()
     except (FetchError, ValueError, TypeError):
         return None
-    depth = fields.get_header("WARC-Forage-Depth") or "0"
+    depth_text = fields.get_header("WARC-Forage-Depth") or "0"
+    depth = int(depth_text) if depth_text.isdecimal() else 0
+    url = fields.get_header("WARC-Forage-URL") or address
     answer = Fetched(
         address=address, status=int(status), headers=headers, raw=raw, body=body, at=at, seconds=0.0,
         phrase=record.http_headers.statusline.partition(" ")[2],
     )  # fmt: skip
-    return Archived(
-        position, record.rec_type, fields.get_header("WARC-Forage-URL") or address, int(depth) if depth.isdecimal() else 0, answer
-    )
+    return Archived(position, record.rec_type, url, depth, answer)

@@ -15,10 +15,10 @@ from filelock import FileLock, Timeout
 
 from crawler import urls
 from crawler.errors import CrawlBusyError, UrlError
-from crawler.frontier import FILE, Frontier, Kind, State
+from crawler.frontier import FILE, Frontier, Kind
 from crawler.scope import Scope
 from crawler.settings import CrawlSettings
-from crawler.settle import Outcome, Settler
+from crawler.settle import Outcome, Settler, Ticket
 from crawler.warc import Archive, Archived, Position, repair, scan
 from ranking.ports import DocumentSink
 
@@ -156,54 +156,48 @@ class Workspace:
                 self.frontier.write_note("archive", [lost.file, lost.offset])
             start = lost
         self.settler = self._settler(relink)
+        outcomes: list[Outcome] = []
         for archived in scan(self.warc, start):
-            if start is None:
-                self._widen(archived)
-            self._adopt(archived)
-        if end is not None:
-            self.frontier.write_note("archive", [end.file, end.offset])
-        self.settler = self._settler(relink)
+            if start is None and archived.answer.status == 200:
+                # A rebuilt frontier knows no scope but what the archive shows.
+                self.scope = self.scope.with_page(archived.url)
+            outcome = self._adopted(archived)
+            if outcome is not None:
+                outcomes.append(outcome)
+            if len(outcomes) >= self._settings.commit_pages:
+                self.settler.settle(outcomes, None)
+                outcomes = []
+        self.settler.settle(outcomes, end)
 
-    def _widen(self, archived: Archived) -> None:
-        """A rebuilt frontier knows no scope but what the archive shows."""
-        if archived.answer.status == 200:
-            self.scope = self.scope.with_page(archived.url)
-
-    def _adopt(self, archived: Archived) -> None:
+    def _adopted(self, archived: Archived) -> Outcome | None:
+        """What an archived answer says of its page."""
         answer, url = archived.answer, archived.url
         try:
             if urls.canonical(url) != url:
-                return
+                return None
         except UrlError:
-            return
+            return None
         self.frontier.add(url, address=answer.address, depth=archived.depth)
         page = self.frontier.page(url)
         if page is None or page.kind is Kind.SITEMAP:
-            return
+            return None
         if answer.status in (404, 410):
-            self.settler.settle([Outcome(page, "gone", answer.status, f"status {answer.status}")], None)
-        elif answer.status in REDIRECTS:
+            return Outcome(page, "gone", answer.status, f"status {answer.status}")
+        if answer.status in REDIRECTS:
             try:
                 found = urls.absolute(answer.address, answer.header("location") or "")
                 target, address = urls.canonical(found), urls.fetchable(found)
             except UrlError:
-                return
-            if target != url:
-                outcome = Outcome(page, "redirect", answer.status, target=target, target_address=address)
-                self.settler.settle([outcome], None)
-        elif archived.kind == "response" and answer.status == 200:
-            with self.frontier.transaction():
-                self.frontier.connection.execute(
-                    "UPDATE pages SET state = ?, run = ?, status = 200, etag = ?, modified = ?, payload = ?, archived = ?,"
-                    " warc = ?, offset = ? WHERE id = ?",
-                    (
-                        State.REPLAY, self.run, answer.header("etag"), answer.header("last-modified"), digest(answer.body),
-                        answer.at, archived.position.file, archived.position.offset, page.id,
-                    ),
-                )  # fmt: skip
-                counts = self.frontier.note("counts", {})
-                self.frontier.write_note("counts", {**counts, "fetched": counts.get("fetched", 0) + 1})
-            self.settler = self._settler(relink=False)
+                return None
+            if target == url:
+                return None
+            return Outcome(page, "redirect", answer.status, target=target, target_address=address)
+        if archived.kind != "response" or answer.status != 200:
+            return None
+        return Outcome(
+            page, "archived", 200, ticket=Ticket(archived.position), at=answer.at, etag=answer.header("etag"),
+            modified=answer.header("last-modified"), payload=digest(answer.body), size=len(answer.raw),
+        )  # fmt: skip
 
 
 def digest(body: bytes) -> bytes:

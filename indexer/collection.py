@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from indexer.build import DOCUMENTS
+from indexer.collection_reader import CollectionReader
 from indexer.documents import DocumentStore
 from indexer.errors import CollectionExistsError, CollectionNameError, CollectionNotFoundError
 from indexer.generation import Current, Generation, open_current, open_generation
 from indexer.limits import BuildLimits
+from indexer.local import LocalIndex
 from indexer.lock import writer_lock
 from indexer.storage import storage_full
 
@@ -63,9 +65,19 @@ class Collection:
         """The generation to serve, verified; see generation.open_current."""
         return open_current(self.folder)
 
+    def reader(self) -> CollectionReader:
+        """Keeps the current index open and follows HEAD; the caller closes it."""
+        return CollectionReader(self.folder, open_index)
+
     def generation(self, id: str) -> Generation:
         """A kept generation, verified; see generation.open_generation."""
         return open_generation(self.folder, id)
+
+
+def open_index(generation: Generation) -> LocalIndex:
+    """The generation as a SearchIndex; the caller closes it."""
+    manifest = generation.manifest
+    return LocalIndex(generation.id, generation.segments, generation.overlay, manifest.embedder, manifest.dimension)
 
 
 def check_name(name: str, what: str = "collection") -> str:

@@ -88,14 +88,14 @@ def _capped(data: Iterator[bytes], limits: IngestLimits) -> Iterator[bytes]:
 def _gunzip(packed: Iterator[bytes]) -> Iterator[bytes]:
     """Members one after the other, as `cat a.gz b.gz` makes them."""
     inflate = zlib.decompressobj(wbits=31)
-    fed = False  # whether the current member has begun
+    fed = ended = False  # whether the current member has begun, and whether one has ended
     try:
         for piece in packed:
             while piece:
                 if inflate.eof:
-                    inflate, fed = zlib.decompressobj(wbits=31), False
-                    piece = piece.lstrip(b"\0")  # some writers pad
-                    continue
+                    inflate, fed, ended = zlib.decompressobj(wbits=31), False, True
+                if ended and not fed and not (piece := piece.lstrip(b"\0")):  # some writers pad
+                    break
                 fed = True
                 data = inflate.decompress(piece, _READ)
                 piece = inflate.unused_data if inflate.eof else inflate.unconsumed_tail

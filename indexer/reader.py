@@ -134,9 +134,9 @@ class Holdings:
 
     def parts(self, rows: Longs) -> Iterator[tuple[Segment, slice, Longs]]:
         """(segment, which of `rows`, their local rows) for rows in ascending order."""
-        cuts = np.searchsorted(rows, [*self._offsets[1:].tolist(), self.rows]).tolist()
         low = 0
-        for segment, high in zip(self.segments, cuts, strict=True):
+        for segment in self.segments:
+            high = int(np.searchsorted(rows, segment.offset + segment.documents))
             if high > low:
                 yield segment, slice(low, high), rows[low:high] - segment.offset
             low = high

@@ -29,6 +29,7 @@ class SentenceEmbedder:
     """Implements ranking.ports.Embedder over SentenceTransformer on the CPU."""
 
     def __init__(self, name: str, *, threads: int = 1) -> None:
+        _check_path(name)
         library = _library()
         # torch's threads wait for each other when other requests run too; this setting is the whole process's
         importlib.import_module("torch").set_num_threads(threads)
@@ -74,17 +75,21 @@ def _library() -> Any:
         ) from error
 
 
-def _load(library: Any, name: str) -> Any:
+def _check_path(name: str) -> None:
+    """Before the seconds that importing torch takes. A path is never looked for on a hub."""
     path = Path(name)
     if path.exists() and not (path / "config.json").exists() and not (path / "modules.json").exists():
         raise ModelError(f"{path} holds no sentence-transformers model", hint="name the folder with its config.json")
     if not path.exists() and (path.is_absolute() or name.startswith((".", "~"))):
         raise ModelError(f"there is no model at {name}", hint="name a folder that exists, or a model's name")
+
+
+def _load(library: Any, name: str) -> Any:
     try:
         try:
             return library.SentenceTransformer(name, device="cpu", local_files_only=True)
         except Exception:
-            if path.exists():
+            if Path(name).exists():
                 raise
             return library.SentenceTransformer(name, device="cpu")
     except Exception as error:  # torch, transformers, the hub: no common base

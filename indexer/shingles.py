@@ -7,6 +7,7 @@ Not for passages of a session: that is ranking's business, with shingles of its 
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import numpy as np
@@ -26,11 +27,14 @@ _VOCABULARY: Final = 500_000  # remembered words
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: keeps word order in a shingle's hash
 
 
+_UNSPACED: Final = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+
+
 class _Words(dict[str, int]):
     def __missing__(self, word: str) -> int:
         if len(self) >= _VOCABULARY:
             self.clear()
-        self[word] = key = xxhash.xxh3_64_intdigest(word.encode())
+        self[word] = key = xxhash.xxh3_64_intdigest(word.encode("utf-8", "surrogatepass"))
         return key
 
 
@@ -40,16 +44,23 @@ _WORDS = _Words()
 def shingle_hashes(title: str, text: str, limits: ClusterLimits) -> Hashes:
     """Sorted distinct hashes of the runs of 5 words of `text`. A text too short for that to mean anything gives one
     hash, of title and text as a whole; an empty document gives none."""
-    words = tokenize(text)
+    words = _words(text)
     count = len(words) - limits.shingle_words + 1
     if count < limits.min_shingles:
-        whole = " ".join([*tokenize(title), "|", *words])
-        return np.array([xxhash.xxh3_64_intdigest(whole.encode())] if whole != "|" else [], dtype=np.uint64)
+        whole = " ".join([*_words(title), "|", *words])
+        encoded = whole.encode("utf-8", "surrogatepass")
+        return np.array([xxhash.xxh3_64_intdigest(encoded)] if whole != "|" else [], dtype=np.uint64)
     hashed = np.fromiter(map(_WORDS.__getitem__, words), dtype=np.uint64, count=len(words))
     shingles = np.zeros(count, dtype=np.uint64)
     for place in range(limits.shingle_words):
         shingles = shingles * _STEP + hashed[place : place + count]
     return np.unique(shingles)
+
+
+def _words(text: str) -> list[str]:
+    """What white space separates, lower case: a copy keeps its commas, so a tokenizer's care would be wasted (it takes
+    ten times as long). Only scripts without spaces need it."""
+    return tokenize(text) if not text.isascii() and _UNSPACED.search(text) else text.lower().split()
 
 
 def signature(shingles: Hashes, limits: ClusterLimits) -> NDArray[np.uint32]:

@@ -113,7 +113,7 @@ DENSE_TO_BM25: Final = define(
     2.0,
     "weight",
     "0 to 1,000",
-    "weight of dense for 1 of bm25: bm25 + 1.0 cos is bm25 + 2.0 (1 + cos)/2 less 1, the best single mix of six dev sets",
+    "weight of dense for 1 of bm25: bm25 + 1.0 cos is bm25 + 2.0 (1 + cos)/2 less 1, the best mix over six dev sets",
 )
 
 # ---------------------------------------------------------------- passages and shingles

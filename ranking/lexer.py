@@ -117,7 +117,7 @@ class _Lexer:
         return end
 
     def _open(self, start: int, at: int, sign: str, name: str) -> int:
-        if self.depth < MAX_NESTING:
+        if True:
             self.brackets.append(len(self.lexemes))
             self.lexemes.append(Lexeme("open", start, at + 1, sign, name))
             self.depth += 1

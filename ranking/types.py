@@ -396,7 +396,7 @@ class Stub:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The order, best first. `page` is what to show; `scored` the whole list it was taken from."""
+    """The order, best first. `page` is what to show; `scored` the head of the list by (-score, id)."""
 
     page: tuple[Scored, ...]
     scored: tuple[Scored, ...]

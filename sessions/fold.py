@@ -255,6 +255,8 @@ class Clusters(Mapping[str, str]):
         self._trails = trails
 
     def __getitem__(self, cluster: str) -> str:
+        if len(self._trails) == 1:
+            return self._trails[0].clusters[cluster][0]
         found = []
         for trail in self._trails:
             if cluster in trail.clusters:
@@ -266,10 +268,12 @@ class Clusters(Mapping[str, str]):
         return min(found)[2]
 
     def __iter__(self) -> Iterator[str]:
+        if len(self._trails) == 1:
+            return iter(self._trails[0].clusters)
         return iter(dict.fromkeys(cluster for trail in self._trails for cluster in trail.clusters))
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._trails[0].clusters) if len(self._trails) == 1 else sum(1 for _ in self)
 
     def __repr__(self) -> str:
         return f"Clusters({dict(self)!r})"
