@@ -6,7 +6,6 @@ may use the CPU: an event loop calls it in a thread. Not for steps of a search (
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import IO, Any
@@ -80,7 +79,9 @@ class Engine:
 
     def _run(self, tenant: str, request: SearchRequest, session: SessionState) -> Outcome:
         with self._collections.open(tenant, request.collection, request.generation) as index:
-            outcome = search(request, index, self._vectors, session, time.time())
+            # Ages count from the newest date of the generation: the same request gives the same bytes tomorrow.
+            now = index.statistics.newest or 0.0
+            outcome = search(request, index, self._vectors, session, now)
             outcome.body["notices"].extend(self._collections.notices(tenant, request.collection))
             return outcome
 

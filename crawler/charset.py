@@ -28,7 +28,6 @@ _BROWSER: Final = {
 _NOT_IN_META: Final = ("utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-7", "idna", "punycode")
 _META_BYTES: Final = 4096
 _GUESS_BYTES: Final = 65_536
-_FORBIDDEN: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def decode(body: bytes, content_type: str | None = None) -> str:
@@ -37,7 +36,7 @@ def decode(body: bytes, content_type: str | None = None) -> str:
 
 
 def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\ufffd", text) if _FORBIDDEN.search(text) else text
+    return text.replace("\x00", "\ufffd") if "\x00" in text else text
 
 
 def _codec(name: str) -> str | None:

@@ -237,7 +237,8 @@ class Frontier:
         """Records at or behind `end` are lost: their pages will be fetched whole again. How many there were."""
         cursor = self.connection.execute(
             "UPDATE pages SET warc = NULL, offset = NULL, etag = NULL, modified = NULL, payload = NULL,"
-            " archived = NULL, state = CASE WHEN state = ? THEN ? ELSE state END WHERE warc > ? OR (warc = ? AND offset >= ?)",
+            " archived = NULL, state = CASE WHEN state = ? THEN ? ELSE state END"
+            " WHERE warc > ? OR (warc = ? AND offset >= ?)",
             (State.REPLAY, State.WAITING, end.file, end.file, end.offset),
         )
         return cursor.rowcount

@@ -11,11 +11,14 @@ import re
 from typing import Final
 
 from crawler.extraction_settings import (
-    GUARDED_TAG_COUNT,
+    GUARDED_FORMATTING,
+    GUARDED_TAGS,
+    LONG_TAG_CHARACTERS,
     MAX_OPEN_ELEMENTS,
     MAX_OPEN_FORMATTING,
     MAX_TAG_ATTRIBUTES,
     MAX_TAG_CHARACTERS,
+    SMALL_PAGE_TAGS,
 )
 
 _RAW_ELEMENTS: Final = ("script", "style", "svg", "noscript", "template", "iframe", "select", "textarea", "object")
@@ -26,9 +29,8 @@ _TAG: Final = re.compile(
     r"<(/?)([a-zA-Z][^\s/>]*+)((?:[^>=]++|=\s*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^\s>\"'][^\s>]*+)?)*+)(>|\Z)"
 )
 _ATTRIBUTE: Final = re.compile(r"[^\s/=\"']+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+))?")
-_FORMATTING: Final = frozenset(
-    "b big code em font i nobr s small strike strong tt u".split()
-)
+_FORMATTING: Final = frozenset("b big code em font i nobr s small strike strong tt u".split())
+_STYLED: Final = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/]", re.IGNORECASE)
 _NEVER_NESTS: Final = frozenset(
     "a p li td th tr tbody thead tfoot dt dd br hr img input link meta col wbr area base embed source track param".split()
 )
@@ -63,12 +65,16 @@ def without_scripts(markup: str) -> tuple[str, list[str]]:
         kept.append(markup[position : match.start()])
         position = search_from = end
     kept.append(markup[position:])
-    return " ".join(kept), structured
+    return "".join(kept), structured
 
 
 def bounded(markup: str) -> str:
     """The page with at most MAX_OPEN_ELEMENTS elements open at once; the tags that would go deeper are left out."""
-    if markup.count("<") < GUARDED_TAG_COUNT and len(markup) < MAX_TAG_CHARACTERS:
+    pieces = markup.split("<")
+    if max(map(len, pieces)) < LONG_TAG_CHARACTERS and (
+        len(pieces) < SMALL_PAGE_TAGS
+        or (len(pieces) < GUARDED_TAGS and len(_STYLED.findall(markup)) < GUARDED_FORMATTING)
+    ):
         return markup
     opened: dict[str, int] = {}
     left_out: dict[str, int] = {}

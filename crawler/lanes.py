@@ -35,6 +35,7 @@ class Lane:
     dry: bool = False
     wake_at: float | None = None  # when a postponed page is due
     crawl_delay: float = 0.0
+    slack: float = 0.0  # seconds of latency that count for nothing
     queue: deque[Page] = field(default_factory=deque)
 
     @classmethod
@@ -50,6 +51,7 @@ class Lane:
             concurrency = 1
         if private and concurrency != self.concurrency:
             self.delay = floor
+        self.slack = settings.private_latency_slack_s if private else 0.0
         self.floor = max(floor, self.crawl_delay)
         self.concurrency = concurrency
         self.delay = max(self.delay, self.floor)
@@ -73,7 +75,7 @@ class Lane:
 
     def observe(self, latency: float, good: bool, settings: CrawlSettings) -> None:
         """Adapts the delay to one answer that took `latency` seconds."""
-        target = latency / self.concurrency
+        target = max(latency - self.slack, 0.0) / self.concurrency
         delay = max(target, (self.delay + target) / 2)
         if good or delay > self.delay:
             self.delay = min(max(delay, self.floor), max(settings.delay_ceiling_s, self.floor))

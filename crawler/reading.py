@@ -6,10 +6,10 @@ form, and what is out of scope or a trap is left out, so that the loop's process
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from crawler import traps, urls
 from crawler.duplicates import signature
@@ -18,10 +18,11 @@ from crawler.extracted import Extracted
 from crawler.scope import Scope
 from crawler.settings import CrawlSettings
 from crawler.sitemaps import read_sitemap
-from ranking.types import Link
+from ranking.types import Document, Link
 
+_REMEMBERED: Final = 100_000  # links; about 30 MB at most, and a site's navigation many times over
 Extractor = Callable[..., Extracted]
-_SITEMAP_REASON: Final = "nothing listed that this crawl may fetch"
+_NOTHING: Final = "nothing listed that this crawl may fetch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,7 @@ class Task:
     sitemap: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A link worth following: the page's name, and the address as found when that differs."""
 
     url: str
@@ -52,7 +52,7 @@ class Reading:
     each, in order. `sitemaps`: further sitemaps, of a sitemap.
     """
 
-    document: Any = None  # ranking.types.Document | None
+    document: Document | None = None
     canonical: str | None = None
     reason: str = ""
     links: tuple[Found, ...] = ()
@@ -60,37 +60,84 @@ class Reading:
     signature: bytes | None = None
 
 
-def read(task: Task, scope: Scope, settings: CrawlSettings, extract: Extractor) -> Reading:
+class Links:
+    """Names links within one scope. Remembers what it said: most links of a page are on every page of its site."""
+
+    def __init__(self, scope: Scope, settings: CrawlSettings) -> None:
+        self.scope = scope
+        self.settings = settings
+        self._known: dict[str, tuple[str, Found | None]] = {}
+
+    def look(self, url: str, binary: bool = False) -> tuple[str, Found | None]:
+        """The link's name (itself when it has none), and the link to follow if it is worth a request.
+
+        `binary`: file endings do not count (sitemaps may be .gz).
+        """
+        plain = url.partition("#")[0]
+        known = self._known.get(plain)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[plain] = self._judge(plain, binary)
+        return known
+
+    def _judge(self, url: str, binary: bool) -> tuple[str, Found | None]:
+        try:
+            name = self.scope.name(url)
+        except UrlError:
+            return url, None
+        if not self.scope.allows(name) or (not binary and urls.looks_binary(name)):
+            return name, None
+        if traps.refusal(name, self.settings):
+            return name, None
+        if name == url:
+            return name, Found(name)
+        # Another scheme than the host's own was evened out: the address must not bring it back.
+        address = urls.fetchable(url)
+        address = name[: name.index(":")] + address[address.index(":") :]
+        return name, Found(name, None if address == name else address)
+
+    def follow(self, found: Iterable[str], binary: bool = False) -> tuple[Found, ...]:
+        """Those worth a request, once each, in order."""
+        kept: dict[str, Found] = {}
+        for url in found:
+            link = self.look(url, binary)[1]
+            if link is not None:
+                kept.setdefault(link.url, link)
+        return tuple(kept.values())
+
+
+def read(task: Task, links: Links, extract: Extractor) -> Reading:
     """Reads one page or sitemap. Raises whatever the extractor raises."""
+    settings = links.settings
     if task.sitemap:
         listed = read_sitemap(task.body, limit_urls=settings.sitemap_urls, limit_bytes=settings.sitemap_max_bytes)
-        pages = _follow(listed.pages, scope, settings)
-        further = _follow(listed.sitemaps, scope, settings, binary=True)
-        return Reading(
-            links=pages, sitemaps=further, reason=listed.reason or ("" if pages or further else _SITEMAP_REASON)
-        )
+        pages, further = links.follow(listed.pages), links.follow(listed.sitemaps, binary=True)
+        return Reading(links=pages, sitemaps=further, reason=listed.reason or ("" if pages or further else _NOTHING))
     headers: Mapping[str, str] = {name.lower(): value for name, value in reversed(task.headers)}
     fetched_at = datetime.fromtimestamp(task.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     extracted = extract(task.body, task.address, headers.get("content-type"), headers, fetched_at)
-    links = (
-        ()
-        if extracted.nofollow
-        else _follow((link.url for link in extracted.links if not link.nofollow), scope, settings)
-    )
+    followed = () if extracted.nofollow else links.follow(link.url for link in extracted.links if not link.nofollow)
     if extracted.noindex or extracted.document is None:
-        return Reading(reason="noindex" if extracted.noindex else extracted.reason or "nothing to index", links=links)
+        return Reading(
+            reason="noindex" if extracted.noindex else extracted.reason or "nothing to index", links=followed
+        )
     document = replace(
         extracted.document,
         id=urls.document_id(task.url),
         url=task.url,
         site=urls.host(task.url),
         fetched_at=fetched_at,
-        links=tuple(_named(link, scope) for link in extracted.document.links or extracted.links),
+        # Under their targets' names, so that the link graph meets the documents' URLs.
+        links=tuple(
+            Link(links.look(link.url)[0], link.text, link.nofollow)
+            for link in extracted.document.links or extracted.links
+        ),
     )
     return Reading(
         document=document,
-        canonical=_canonical(task.url, extracted.canonical, scope),
-        links=links,
+        canonical=_canonical(task.url, extracted.canonical, links.scope),
+        links=followed,
         signature=signature(document.text),
     )
 
@@ -104,31 +151,3 @@ def _canonical(url: str, stated: str | None, scope: Scope) -> str | None:
     except UrlError:
         return None
     return meant if meant != url and scope.allows(meant) else None
-
-
-def _named(link: Link, scope: Scope) -> Link:
-    """The link under its target's name, so that the link graph meets the documents' URLs."""
-    try:
-        name = scope.name(link.url)
-    except UrlError:
-        return link
-    return link if name == link.url else Link(name, link.text, link.nofollow)
-
-
-def _follow(found: Any, scope: Scope, settings: CrawlSettings, binary: bool = False) -> tuple[Found, ...]:
-    """Those worth a request, once each, in order."""
-    kept: dict[str, Found] = {}
-    for url in found:
-        try:
-            name = scope.name(url)
-            if name in kept or not scope.allows(name) or (not binary and urls.looks_binary(name)):
-                continue
-            if traps.refusal(name, settings):
-                continue
-            address = urls.fetchable(url)
-        except UrlError:
-            continue
-        # Another scheme than the host's own was evened out: the address must not bring it back.
-        address = name[: name.index(":")] + address[address.index(":") :]
-        kept[name] = Found(name, None if address == name else address)
-    return tuple(kept.values())

@@ -31,7 +31,7 @@ class CrawlSettings:
     # ---- what may be reached
     allow_private: bool = False  # private, loopback, link-local addresses: a public service must not be a way in
     connect_to: Mapping[str, str] = field(default_factory=dict)  # `host` or `host:port` -> `ip:port`, as curl does
-    user_agent: str = f"ForageBot/{VERSION} (+https://github.com/forage-search/forage)"
+    user_agent: str = f"ForageBot/{VERSION} (+https://example.org/forage)"
     robots_agent: str = "ForageBot"  # the product token that robots.txt rules name
 
     # ---- politeness
@@ -40,6 +40,7 @@ class CrawlSettings:
     delay_ceiling_s: float = 60.0  # a host slower than this is not worth a lane
     start_delay_s: float = 0.5  # before its latency is known
     host_concurrency: int = 1  # one request at a time on a public host
+    private_latency_slack_s: float = 0.1  # of a private host's latency: our own loop at work, not the host's burden
     private_host_concurrency: int = 4  # hides the turn-around of the event loop; still below a browser's 6
     crawl_delay_cap_s: float = 30.0  # a larger Crawl-delay means "a few pages a day": take the cap
     retry_after_cap_s: float = 300.0  # a longer Retry-After would hold the whole crawl open

@@ -48,6 +48,7 @@ _BINARY: Final = frozenset(_BINARY_ENDINGS.split())
 
 def canonical(url: str) -> str:
     """The form of `url` that names its page. Raises UrlError unless it is http(s) with a valid host."""
+    url = url.partition("#")[0]
     if _ALREADY.fullmatch(url):
         return url
     return _canonical(url)
@@ -129,11 +130,12 @@ def _host(host: str) -> str:
 
 def fetchable(url: str) -> str:
     """The address to send a request to: `url` without its fragment, made safe, nothing else changed."""
+    url = url.partition("#")[0]
     if _ALREADY.fullmatch(url):
         return url
     parts = _split(url)
     try:
-        return safe_url_string(parts._replace(netloc=authority(parts), path=parts.path or "/", fragment="").geturl())
+        return safe_url_string(parts._replace(netloc=authority(parts), path=parts.path or "/").geturl())
     except ValueError as error:
         raise UrlError(f"not a URL that can be fetched: {url[:200]!r} ({error})") from error
 
@@ -153,12 +155,12 @@ def document_id(url: str) -> str:
 
 def origin(url: str) -> str:
     """`scheme://authority` of a canonical URL: what one robots.txt speaks for."""
-    return url[: url.find("/", url.find("://") + 3)]
+    return url[: url.index("/", 8)]
 
 
 def netloc(url: str) -> str:
     """`host[:port]` of a canonical URL."""
-    return origin(url).partition("://")[2]
+    return url.split("/", 3)[2]
 
 
 def host(url: str) -> str:

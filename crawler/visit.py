@@ -90,7 +90,7 @@ class Visitor:
                     else self._failed(page, error.message)
                 )
             lane.locate(answer.private, self._settings)
-            lane.observe(answer.seconds, answer.status < 400, self._settings)
+            lane.observe(answer.seconds, answer.status < 500, self._settings)
             if answer.status in RETRYABLE:
                 wait = retry_after(answer.header("retry-after"), time.time(), self._settings.retry_after_cap_s)
                 if wait is not None:

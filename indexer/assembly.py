@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -73,13 +73,16 @@ class Assembly:
         settings: IndexSettings,
         reporter: Reporter,
         limits: Limits,
+        salvaged: Manifest | None = None,
     ) -> None:
+        """`salvaged`: whose whole segments are all that the new generation gets; see salvage.py."""
         self.collection = collection
         self.snapshot = snapshot
         self.embedder = embedder
         self.settings = settings
         self.reporter = reporter
         self.limits = limits
+        self.salvaged = salvaged
         self.id = new_id(collection)
         self.embedded = self.reused = self.merged = self.written = 0
         self.folder = Path()
@@ -258,13 +261,14 @@ class Assembly:
             entries.append(SegmentEntry(piece.name, offset, piece.rows, int(piece.live.sum()), piece.passages))
             offset += piece.rows
         settings = lasting(self.settings)
+        live = sum(entry.live for entry in entries)
         manifest = Manifest(
             id=self.id,
             parent=parent,
             created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             store=self.snapshot.version.store,
             revision=self.snapshot.version.revision,
-            documents=sum(entry.live for entry in entries),
+            documents=live,
             rows=offset,
             passages=sum(entry.passages for entry in entries),
             embedder=self.embedder.id if self.embedder else None,
@@ -274,6 +278,11 @@ class Assembly:
             segments=tuple(entries),
             files=files,
         )
+        if (old := self.salvaged) is not None:  # not up to any state of the documents, so that the next build works
+            manifest = replace(
+                manifest, store="", revision=0, embedder=old.embedder, dimension=old.dimension, settings=old.settings,
+                settings_hash=old.settings_hash, missing=old.missing + old.documents - live,
+            )  # fmt: skip
         path = self.folder / MANIFEST
         path.write_bytes(to_bytes(manifest))
         sync_file(path)

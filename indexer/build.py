@@ -13,10 +13,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from indexer.assembly import Assembly, Limits, lasting
-from indexer.documents import DocumentStore
+from indexer.documents import DOCUMENTS, DocumentStore
 from indexer.errors import EmbedderMismatchError, GenerationCorruptError, GenerationError, SettingsMismatchError
 from indexer.generation import (
     GENERATIONS,
@@ -38,8 +37,6 @@ from indexer.snapshot import Snapshot
 from indexer.storage import storage_full
 from ranking.ports import Embedder
 from ranking.types import Notice
-
-DOCUMENTS: Final = "documents.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +82,7 @@ def build(
         store.snapshot() as snapshot,
     ):
         clean_orphans(collection)
-        parent, damaged, notices = _parent(collection)
+        parent, damaged, notices = best_parent(collection)
         settings = settings or IndexSettings()
         if parent is not None and not rebuild:
             _check_same(parent.manifest, embedder, settings)
@@ -116,7 +113,7 @@ def build(
         )
 
 
-def _parent(collection: Path) -> tuple[Generation | None, tuple[str, ...], tuple[Notice, ...]]:
+def best_parent(collection: Path) -> tuple[Generation | None, tuple[str, ...], tuple[Notice, ...]]:
     """The generation to build upon, its damaged files, and what is to be said of it."""
     try:
         current = open_current(collection)

@@ -17,9 +17,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from indexer.build import DOCUMENTS
 from indexer.collection_reader import CollectionReader
-from indexer.documents import DocumentStore
+from indexer.documents import DOCUMENTS, DocumentStore
 from indexer.errors import CollectionExistsError, CollectionNameError, CollectionNotFoundError
 from indexer.generation import Current, Generation, open_current, open_generation
 from indexer.limits import BuildLimits

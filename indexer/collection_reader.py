@@ -1,6 +1,7 @@
 """The reading side of a collection: keeps its current index open, and follows HEAD while calls are running.
 
 `with reader.use() as opened:` gives an index that stays open until the block ends, whatever is committed meanwhile.
+When no generation is whole, what is whole of the newest is made one and served, with a notice (salvage.py).
 A new HEAD is noticed within half a second: by a thread after `watch()`, so that no call waits for the opening, or
 else by the next call. An index is closed when the last call that uses it ends. Any number of threads.
 """
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexer.errors import CollectionNotFoundError, GenerationError
+from indexer.errors import CollectionNotFoundError, GenerationCorruptError, GenerationError
 from indexer.generation import HEAD, Generation, hold, open_current, open_generation, release
 from indexer.limits import BuildLimits
 from ranking.errors import ForageError
@@ -157,10 +158,23 @@ class CollectionReader:
             try:
                 current = open_current(self.collection)
                 return self._open(current.generation, current.notices)
-            except (FileNotFoundError, GenerationError):
+            except (FileNotFoundError, GenerationError) as error:
                 attempt += 1
                 if attempt == _ATTEMPTS:
                     raise
+                if isinstance(error, GenerationCorruptError):
+                    self._salvage()
+
+    def _salvage(self) -> None:
+        """Make a generation of the segments that are whole, if there are any and we may write."""
+        from indexer.salvage import salvage  # brings all that builds an index: only when it is needed
+
+        try:
+            id = salvage(self.collection)
+        except (ForageError, OSError) as error:
+            _LOG.error("collection %s: nothing of the index can be salvaged: %s", self.collection.name, error)
+        else:
+            _LOG.error("collection %s: the index is damaged; generation %s holds the rest", self.collection.name, id)
 
     def _open(self, generation: Generation | None, notices: tuple[Notice, ...] = ()) -> Opened:
         if generation is None:

@@ -28,6 +28,9 @@ from indexer.storage import storage_full
 from indexer.urls import url_key
 from ranking.types import Document
 
+DOCUMENTS: Final = "documents.sqlite"
+"""Name of the file in a collection's folder."""
+
 _SCHEMA: Final = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE documents (

@@ -66,7 +66,7 @@ class Conditions:
         mask = np.zeros(self._held.rows, np.bool_)
         if isinstance(node, Term):
             forms = forms_of(node.token, self._held.terms.algorithms) if stem else (node.token,)
-            for _, name, rows in self._held.terms.rows(node.token, forms, not stem):
+            for name, rows in self._held.terms.rows(node.token, forms, not stem):
                 if node.field in (None, name):
                     mask[rows] = True
         elif isinstance(node, Phrase):
@@ -96,7 +96,7 @@ class Conditions:
 
     def phrase_places(self, number: int, tokens: Sequence[str]) -> list[tuple[Place, ...]]:
         """Places of each token in one set; empty when a token is not there at all."""
-        places = [self._held.terms.places(number, token, (token,), True) for token in tokens]
+        places = [self._held.terms.places(token, (token,), True)[number] for token in tokens]
         return places if all(places) else []
 
     def _prefix(self, node: Prefix) -> list[Longs]:

@@ -192,6 +192,14 @@ def open_current(collection: Path) -> Current:
                     "run `forage index` to build a whole one",
                 )
             )
+        if missing := generation.manifest.missing:
+            notices.append(
+                Notice(
+                    "documents_missing",
+                    f"{missing:,} documents are missing: their part of the index was damaged; "
+                    "run `forage index` to write it anew",
+                )
+            )
         return Current(generation, tuple(notices))
     raise GenerationCorruptError(
         f"no generation of collection {collection.name!r} is whole: " + "; ".join(n.message for n in notices),

@@ -55,6 +55,7 @@ class Manifest:
     settings_hash: str
     segments: tuple[SegmentEntry, ...] = ()
     files: Mapping[str, FileEntry] = field(default_factory=dict)
+    missing: int = 0  # documents whose segment was damaged: salvage.py left them out
     format: int = GENERATION_FORMAT
 
 

@@ -336,7 +336,7 @@ class MemoryIndex:
         for i, page in enumerate(pages):
             for t, planned in enumerate(plan.terms):
                 for f, field in enumerate(FIELDS):
-                    if not planned.term.fields or field in planned.term.fields:
+                    if planned.scored and (not planned.term.fields or field in planned.term.fields):
                         tf[f, t, i] = self._tf(page, field, planned)
                 if planned.scored and (not planned.term.fields or "body" in planned.term.fields):
                     known = planned.statistics
@@ -391,7 +391,7 @@ class MemoryIndex:
         )
 
     def _attributes(self, pages: Sequence[_Page]) -> dict[str, Any]:
-        numbers = "published modified fetched authority inlinks url_depth words quality"
+        numbers = "published modified fetched authority inlinks url_depth words quality passages"
         rows: dict[str, list[float]] = {name: [] for name in numbers.split()}
         whole: dict[str, list[int]] = {"site": [], "cluster": [], "content": []}
         for page in pages:
@@ -400,6 +400,7 @@ class MemoryIndex:
             for name, value in (
                 ("published", published), ("modified", modified), ("fetched", fetched), ("authority", page.authority),
                 ("inlinks", page.inlinks), ("url_depth", url_depth(page.document.url)), ("words", len(body)),
+                ("passages", len(page.passages)),
                 ("quality", quality_of(len(body), len({written for written, _ in body}))),
             ):  # fmt: skip
                 rows[name].append(float(value))

@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from indexer.arrays import Array
+from indexer.arrays import ranges
 from indexer.reader import Holdings, Segment
-from indexer.scoring import Wanted
+from indexer.scoring import Wanted, find_hits, occurrence_keys, positions_of
 from indexer.vectors import check_query
 from ranking.types import Doubles, Floats, Longs, PassageEvidence, Plan
 
@@ -29,7 +29,7 @@ def passage_evidence(
     vector = None
     if plan.vector is not None and held.statistics.dimension:
         vector = check_query(plan.vector, held.statistics.dimension)
-    scored = [
+    terms = [
         term
         for term, planned in zip(wanted, plan.terms, strict=True)
         if planned.scored and "body" in term.fields and term.weight > 0
@@ -37,36 +37,55 @@ def passage_evidence(
     lexical = [retriever.parameters for retriever in plan.retrievers if retriever.type == "bm25"]
     k1 = float(lexical[0]["k1"]) if lexical else K1
     b = float(lexical[0]["b"]) if lexical else B
-    average = held.passage_length
-    found = []
-    for identifier, row in zip(ids, rows, strict=True):
-        segment, local = held.owner(row)
-        first, end = int(segment.first[local]), int(segment.first[local + 1])
-        cosine: Floats = np.full(end - first, np.nan, np.float32)
+    found: dict[int, PassageEvidence] = {}
+    distinct = np.unique(np.array(rows, np.int64))
+    names = dict(zip(rows, ids, strict=True))
+    numbers = {id(segment): number for number, segment in enumerate(held.segments)}
+    for segment, _, local in held.parts(distinct):
+        first, counts = segment.first[local], segment.first[local + 1] - segment.first[local]
+        passages = ranges(first, counts)
+        cosine: Floats = np.full(len(passages), np.nan, np.float32)
         if vector is not None and segment.vectors is not None:
-            cosine = segment.vectors.cosines(vector, np.arange(first, end))
-        number = held.segments.index(segment)
-        bm25 = _bm25(segment, local, first, end, scored, number, k1, b, average).astype(np.float32)
-        found.append(PassageEvidence(identifier, np.arange(end - first, dtype=np.int32), cosine, bm25))
-    return tuple(found)
+            cosine = segment.vectors.cosines(vector, passages)
+        owner = np.repeat(np.arange(len(local)), counts)
+        places = [term.places[numbers[id(segment)]] for term in terms]
+        tf = _frequencies(segment, local, passages, owner, places)
+        length = segment.arrays["passage.token_end"][passages] - segment.arrays["passage.token_start"][passages]
+        bm25 = _bm25(tf, length / (held.passage_length or 1.0), [term.weight for term in terms], k1, b)
+        ends = np.cumsum(counts).tolist()
+        for row, low, high in zip((local + segment.offset).tolist(), [0, *ends], ends, strict=False):
+            ordinals = np.arange(high - low, dtype=np.int32)
+            found[row] = PassageEvidence(names[row], ordinals, cosine[low:high], bm25[low:high])
+    return tuple(found[row] for row in rows)
 
 
-def _bm25(
-    segment: Segment, local: int, first: int, end: int, terms: Sequence[Wanted], number: int, k1: float, b: float,
-    average: float,
-) -> Doubles:  # fmt: skip
-    low, high = segment.arrays["passage.token_start"][first:end], segment.arrays["passage.token_end"][first:end]
-    most = sum(term.weight for term in terms) * (k1 + 1)
-    total = np.zeros(end - first)
+def _frequencies(
+    segment: Segment, documents: Longs, passages: Longs, owner: Longs, places: Sequence[Sequence[tuple[int, int]]]
+) -> Longs:
+    """[terms, passages] body hits within each passage. `owner`: which of `documents` each passage is of."""
+    tf = np.zeros((len(places), len(passages)), np.int64)
+    field = segment.postings.fields["body"]
+    order = np.arange(len(documents))
+    lookup = np.full(segment.documents, -1, np.int32)
+    lookup[documents] = order
+    hits = find_hits(field, places, documents, order, lookup)
+    if hits is None:
+        return tf
+    positions = positions_of([occurrence_keys(field, hits)], len(documents))
+    document = np.repeat(order, np.diff(positions.offsets))
+    # one sorted line of hits: by term, then document, then position
+    line = np.sort((positions.term * len(documents) + document) << 32 | positions.position)
+    begin = (np.arange(len(places))[:, None] * len(documents) + owner) << 32
+    low = begin + segment.arrays["passage.token_start"][passages]
+    high = begin + segment.arrays["passage.token_end"][passages]
+    found: Longs = np.searchsorted(line, high) - np.searchsorted(line, low)
+    return found
+
+
+def _bm25(tf: Longs, length: Doubles, weights: Sequence[float], k1: float, b: float) -> Floats:
+    """[passages]; `length` relative to the average."""
+    most = sum(weights) * (k1 + 1)
     if not most:
-        return total
-    norm = k1 * (1 - b + b * (high - low) / (average or 1.0))
-    document = np.array([local])
-    for term in terms:
-        tf: Array = np.zeros(end - first)
-        for place in term.places[number]:
-            positions: Longs = segment.postings.fields["body"].keys(place, document) & 0xFFFFFFFF
-            tf += np.searchsorted(positions, high) - np.searchsorted(positions, low)
-        found = tf > 0
-        total[found] += (term.weight * (k1 + 1) * tf / (tf + norm))[found]
-    return total / most
+        return np.zeros(len(length), np.float32)
+    gain = tf * (k1 + 1) / np.maximum(tf + k1 * (1 - b + b * length), np.finfo(np.float64).tiny)
+    return (np.array(weights) @ gain / most).astype(np.float32)

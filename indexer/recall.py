@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -39,6 +40,11 @@ PHRASE_FIELDS = ("title", "body")
 BEST_PASSAGES = 3
 """Evidence.cosine_mean is of so many."""
 
+_ALL_FIELDS = frozenset(FIELDS)
+
+K1, B = 1.2, 0.75
+"""The BM25 that Evidence.floors is stated in."""
+
 
 class Recall:
     """Runs plans against one generation. `tantivy_from`: documents from which on tantivy recalls."""
@@ -61,9 +67,12 @@ class Recall:
         wanted = self.wanted(plan.terms)
         vector = check_query(plan.vector, held.statistics.dimension) if self._has_vectors(plan) else None
         found: dict[str, Longs] = {}
+        floors: dict[str, float] = {}
         for retriever in plan.retrievers if allowed else ():
             if retriever.type == "bm25":
-                found[retriever.name], postings = self._lexical(plan, retriever, wanted, filtered)
+                found[retriever.name], postings, floor = self._lexical(plan, retriever, wanted, filtered)
+                if floor is not None:
+                    floors[retriever.name] = floor
                 watch.lap(f"recall.{retriever.name}", allowed, len(found[retriever.name]), postings)
             elif vector is not None:
                 found[retriever.name] = self._dense(retriever, vector, filtered)
@@ -73,18 +82,18 @@ class Recall:
             rows = np.union1d(rows, self._others(rows, mask, min(plan.minimum, allowed) - len(rows)))
         gathered = _Gatherer(held, rows)
         evidence = self._evidence(plan, gathered, wanted, vector, found, operators, allowed, watch)
-        return evidence
+        return replace(evidence, floors=floors)
 
     def wanted(self, terms: Sequence[PlannedTerm]) -> list[Wanted]:
-        """Where each planned term is found."""
-        held = self._held
+        """Where each planned term is found; a term that does not score is looked for nowhere."""
+        held, nowhere = self._held, ((),) * len(self._held.sets)
         wanted = []
         for planned in terms:
-            known = planned.statistics
-            places = tuple(
-                held.terms.places(number, known.token, known.forms, known.exact) for number in range(len(held.sets))
-            )
-            wanted.append(Wanted(places, frozenset(planned.term.fields or FIELDS), planned.idf * planned.term.boost))
+            known, places = planned.statistics, nowhere
+            if planned.scored and known.df:
+                places = held.terms.places(known.token, known.forms, known.exact)
+            fields = frozenset(planned.term.fields) if planned.term.fields else _ALL_FIELDS
+            wanted.append(Wanted(places, fields, planned.idf * planned.term.boost))
         return wanted
 
     def _has_vectors(self, plan: Plan) -> bool:
@@ -94,8 +103,8 @@ class Recall:
 
     def _lexical(
         self, plan: Plan, retriever: PlannedRetriever, wanted: Sequence[Wanted], mask: Mask | None
-    ) -> tuple[Longs, int]:
-        """(rows best first, postings read)."""
+    ) -> tuple[Longs, int, float | None]:
+        """(rows best first, postings read, what no other row exceeds: see Evidence.floors)."""
         held, parameters = self._held, retriever.parameters
         weights: dict[str, float] = {name: float(weight) for name, weight in parameters["fields"].items()}
         terms = [term for term, planned in zip(wanted, plan.terms, strict=True) if planned.kept and planned.scored]
@@ -105,9 +114,13 @@ class Recall:
             rows = self._tantivy(plan, weights, retriever.k)
             if rows is not None:
                 scores = _Gatherer(held, rows).bm25(terms, weights, k1, b)
-                return rows[best_rows(scores, retriever.k, held.rank[rows])], plan.postings
+                return rows[best_rows(scores, retriever.k, held.rank[rows])], plan.postings, None
         scores, postings = bm25(held.sets, terms, weights, held.norms, k1, b, held.rows)
-        return best_rows(scores, retriever.k, held.rank, mask, signed), postings
+        rows = best_rows(scores, retriever.k, held.rank, mask, signed)
+        floor = None
+        if (k1, b) == (K1, B) and not signed:
+            floor = float(scores[rows[-1]]) if len(rows) == retriever.k else 0.0
+        return rows, postings, floor
 
     def _dense(self, retriever: PlannedRetriever, vector: Floats, mask: Mask | None) -> Longs:
         """Rows of the best k passages, best first."""
@@ -167,6 +180,7 @@ class Recall:
             vectors = gathered.dense(vector, cosine, mean, "vectors" in plan.needs)
             watch.lap("evidence.dense", size, size)
         attributes = {name: held.column(name)[gathered.ordered] for name in (*ATTRIBUTES, "site", "content")}
+        attributes["passages"] = gathered.passages()
         attributes["url_depth"] = held.column("depth")[gathered.ordered]
         attributes["authority"] = held.authority[gathered.ordered]
         attributes["inlinks"] = held.inlinks[gathered.ordered].astype(np.float64)
@@ -240,6 +254,12 @@ class _Gatherer:
         names[self._place] = by_row
         return names.tolist()  # type: ignore[no-any-return]
 
+    def passages(self) -> Doubles:
+        counts = np.zeros(len(self.rows))
+        for segment, which, local in self._held.parts(self.rows):
+            counts[self._place[which]] = segment.first[local + 1] - segment.first[local]
+        return counts
+
     def within(self, number: int) -> tuple[Longs, Longs, Array]:
         """(local documents ascending, the candidate of each, candidate by local document or -1) in one set."""
         postings = self._held.sets[number]
@@ -275,7 +295,6 @@ class _Gatherer:
         """Fill `tf`; returns the positions of scored terms in the body when they are needed."""
         size = len(self.rows)
         keys: list[Longs] = []
-        unscored = np.array([not planned.scored for planned in plan.terms], np.bool_)
         for number, held in enumerate(self._held.sets):
             documents, candidates, lookup = self.within(number)
             if not len(documents):
@@ -287,7 +306,7 @@ class _Gatherer:
                     continue
                 tf[FIELDS.index(name)] += frequencies(field, hits, len(wanted), size)
                 if name == "body" and "positions" in plan.needs:
-                    keys.append(occurrence_keys(field, hits.without(unscored)))
+                    keys.append(occurrence_keys(field, hits))
         return positions_of(keys, size) if "positions" in plan.needs else None
 
     def dense(self, vector: Floats | None, cosine: Floats, mean: Floats, give: bool) -> Floats | None:

@@ -21,7 +21,7 @@ from ranking.types import FIELDS, Doubles, Floats, Longs, Mask, Positions
 SCORE_DECIMALS: Final = 9
 """Scores are compared so rounded: the order of additions must not decide between equal documents."""
 
-SCATTER_RATIO: Final = 24
+SCATTER_RATIO: Final = 12
 """A posting list up to so many times the candidates is read whole; a longer one is searched for each candidate."""
 
 
@@ -129,13 +129,6 @@ class Hits:
     posting: Longs
     stem: Longs
     variant: Longs  # -1: any surface
-
-    def without(self, terms: Mask) -> Hits:
-        """Those of the terms that are not marked."""
-        if not terms.any():
-            return self
-        kept = ~terms[self.term]
-        return Hits(self.term[kept], self.candidate[kept], self.posting[kept], self.stem[kept], self.variant[kept])
 
 
 def find_hits(

@@ -20,7 +20,9 @@ from indexer.errors import StorageFullError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.ENOSYS})
-_FULL_SQLITE: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE"})  # the second: a quota or file size limit
+_FULL_SQLITE: Final = frozenset(
+    {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"}
+)  # the others: quotas, WAL
 _FULL_WORDS: Final = ("no space left", "disk quota", "file too large")  # as the native libraries say it
 
 

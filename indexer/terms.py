@@ -14,8 +14,10 @@ from typing import Final, TypeVar
 import numpy as np
 
 from indexer.analyze import stem
+from indexer.arrays import Array
 from indexer.postings import Place, PostingSet
-from ranking.types import FIELDS, Longs, Mask, TermStatistics
+from indexer.vocabulary import Vocabulary
+from ranking.types import FIELDS, Mask, TermStatistics
 
 Value = TypeVar("Value")
 _CACHED: Final = 50_000  # entries; a term's statistics take a few hundred bytes
@@ -63,40 +65,38 @@ class Terms:
     def _compute(self, token: str, surface: bool) -> TermStatistics:
         forms = (token,) if surface else forms_of(token, self.algorithms)
         field_df = dict.fromkeys(FIELDS, 0)
-        anywhere: list[Longs] = []
-        for number, name, rows in self.rows(token, forms, surface):
-            rows = rows if self._all_live else rows[self._live[rows]]
+        parts = self.rows(token, forms, surface)
+        if not self._all_live:
+            parts = [(name, rows[self._live[rows]]) for name, rows in parts]
+        for name, rows in parts:
             field_df[name] += len(rows)
-            if len(rows):
-                anywhere.append(rows)
-        return TermStatistics(token, forms, self._union(anywhere), field_df, surface)
+        df = len(parts[0][1]) if len(parts) == 1 else 0
+        if len(parts) > 1:
+            seen = np.zeros(len(self._live), np.bool_)
+            for _, rows in parts:
+                seen[rows] = True
+            df = int(np.count_nonzero(seen))
+        return TermStatistics(token, forms, df, field_df, surface)
 
-    def _union(self, parts: list[Longs]) -> int:
-        if len(parts) < 2:
-            return sum(map(len, parts))
-        seen = np.zeros(len(self._live), np.bool_)
-        for rows in parts:
-            seen[rows] = True
-        return int(np.count_nonzero(seen))
-
-    def rows(self, token: str, forms: tuple[str, ...], surface: bool) -> list[tuple[int, str, Longs]]:
-        """(number of the set, field, global rows that hold the term, ascending) wherever there are any."""
+    def rows(self, token: str, forms: tuple[str, ...], surface: bool) -> list[tuple[str, Array]]:
+        """(field, global rows that hold the term, ascending) wherever there are any, set by set."""
         found = []
-        for number, held in enumerate(self.sets):
-            places = self.places(number, token, forms, surface)
+        for held, places in zip(self.sets, self.places(token, forms, surface), strict=True):
             if places:
                 for name, field in held.fields.items():
                     documents, _ = field.postings(places)
                     if len(documents):
-                        found.append((number, name, documents.astype(np.int64) + held.offset))
+                        found.append((name, documents + held.offset if held.offset else documents))
         return found
 
-    def places(self, number: int, token: str, forms: tuple[str, ...], surface: bool) -> tuple[Place, ...]:
-        """Where one set's vocabulary holds the term."""
-        return self._places.get((number, token, forms, surface), lambda: self._find(number, token, forms, surface))
+    def places(self, token: str, forms: tuple[str, ...], surface: bool) -> tuple[tuple[Place, ...], ...]:
+        """Where each set's vocabulary holds the term."""
+        key = (token, forms, surface)
+        return self._places.get(key, lambda: tuple(self._find(held.vocabulary, *key) for held in self.sets))
 
-    def _find(self, number: int, token: str, forms: tuple[str, ...], surface: bool) -> tuple[Place, ...]:
-        vocabulary = self.sets[number].vocabulary
+    def _find(
+        self, vocabulary: Vocabulary, token: str, forms: tuple[str, ...], surface: bool
+    ) -> tuple[Place, ...]:
         written = vocabulary.surface(token)
         if surface:
             return tuple(written)

@@ -12,10 +12,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
-import courlan
 import xxhash
-from courlan.clean import TRACKERS_RE
-from w3lib.url import canonicalize_url
 
 SCHEMES: Final = ("http", "https", "file")
 """What a document's URL may begin with: a result's URL is shown as a link, so no `javascript:` or `data:`."""
@@ -29,20 +26,24 @@ _CACHED_KEYS: Final = 32_768  # most links of a page are those of its neighbour
 def canonical_url(url: str) -> str:
     """The spelling that identifies the page: scheme and host case, default port, fragment, tracking parameters, dot
     segments and query order settled. A URL that cannot be read is its own."""
+    import courlan  # 0.1 s that a server which only reads need not pay
+    from courlan.clean import TRACKERS_RE
+    from w3lib.url import canonicalize_url
+
     try:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").rstrip("."), parts.port
-        pieces = [piece for piece in parts.query.split("&") if piece and not _tracks(piece)]
+        pieces = [
+            piece
+            for piece in parts.query.split("&")
+            if piece and not TRACKERS_RE.search(piece.partition("=")[0].lower())
+        ]
         path = courlan.normalize_url(_PLACE + (parts.path or "/"))
         whole = canonicalize_url(path + ("?" + "&".join(pieces) if pieces else ""))
     except ValueError:
         return url.strip()
     shown = "" if port is None or port == _DEFAULT_PORTS.get(parts.scheme) else f":{port}"
     return f"{parts.scheme}://{host}{shown}{whole[len(_PLACE) :]}"
-
-
-def _tracks(piece: str) -> bool:
-    return TRACKERS_RE.search(piece.partition("=")[0].lower()) is not None
 
 
 def page_id(url: str) -> str:

@@ -128,9 +128,8 @@ OPERATORS: Final[tuple[OperatorSpec, ...]] = (
     OperatorSpec(
         "related",
         "related:url",
-        "pages like this one; read and reported, not executed yet",
+        "only the 100 pages nearest in meaning to this one of the collection",
         "related:docs.python.org/3/library/re.html",
-        executed=False,
         prefixes=("related",),
     ),
     OperatorSpec("prefix", "prefix*", "required: a word that begins so", "token*"),

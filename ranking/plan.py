@@ -61,9 +61,9 @@ def plan(query: Query, params: Params, statistics: CollectionStatistics, lookup:
     )
     asked = tuple((term.token, term.exact) for term in query.terms)
     found = lookup(asked, stem=params.expand.stem) if asked else ()
-    lexical = [retriever for retriever in retrievers if retriever.type == "bm25"]
     scored, required = _scored(query, found, params, statistics)
-    terms = _budgeted(scored, required, lexical, _limits(lexical, params, statistics))
+    fields = searched(retrievers)
+    terms = _budgeted(scored, required, fields, _limits(retrievers, params, statistics))
     draft = Plan(
         query=query,
         terms=terms,
@@ -73,7 +73,7 @@ def plan(query: Query, params: Params, statistics: CollectionStatistics, lookup:
         needs=frozenset(),
         minimum=params.max_results,
         statistics=statistics,
-        postings=sum(cost(planned, lexical) for planned in terms if planned.kept),
+        postings=sum(cost(planned, fields) for planned in terms if planned.kept),
         stem=params.expand.stem,
     )
     return replace(draft, needs=needs_of(params, resolve_weights(params, draft)))
@@ -85,16 +85,16 @@ def idf(documents: int, df: int) -> float:
     return math.log1p((documents - df + 0.5) / (df + 0.5))
 
 
-def cost(planned: PlannedTerm, lexical: Sequence[PlannedRetriever]) -> int:
-    """Postings that recall reads for this term: its df in each field that a retriever searches."""
+def searched(retrievers: Sequence[PlannedRetriever]) -> tuple[str, ...]:
+    """The fields that lexical recall reads, once for each retriever that does."""
+    lexical = (retriever.parameters["fields"] for retriever in retrievers if retriever.type == "bm25")
+    return tuple(field for fields in lexical for field, weight in fields.items() if weight)
+
+
+def cost(planned: PlannedTerm, fields: Sequence[str]) -> int:
+    """Postings that recall reads for this term in these fields."""
     field_df, wanted = planned.statistics.field_df, planned.term.fields
-    fields = [
-        field
-        for retriever in lexical
-        for field, weight in retriever.parameters["fields"].items()
-        if weight and (not wanted or field in wanted)
-    ]
-    return sum(field_df.get(field, 0) if field_df else planned.statistics.df for field in fields)
+    return sum(field_df.get(field, 0) for field in fields if not wanted or field in wanted)
 
 
 # ---------------------------------------------------------------- terms
@@ -135,7 +135,7 @@ def _scored(
 def _budgeted(
     terms: Sequence[PlannedTerm],
     required: frozenset[str],
-    lexical: Sequence[PlannedRetriever],
+    fields: Sequence[str],
     limits: _Limits,
 ) -> tuple[PlannedTerm, ...]:
     """Decide what recall reads, rarest first: terms up to max_df, while the sums of df and of postings allow.
@@ -148,7 +148,7 @@ def _budgeted(
     )
     for place in order:
         planned = terms[place]
-        df, price = planned.statistics.df, cost(planned, lexical)
+        df, price = planned.statistics.df, cost(planned, fields)
         why = ""
         if not df:
             why = NOT_THERE
@@ -163,7 +163,8 @@ def _budgeted(
         if why:
             decided[place] = replace(planned, kept=False, why=why)
         else:
-            kept, spent_df, spent = kept + 1, spent_df + df, spent + price
+            kept, spent = kept + 1, spent + price
+            spent_df += 0 if planned.term.token in required else df  # what must be read pushes nothing cheap out
     return tuple(decided)
 
 
@@ -176,10 +177,12 @@ class _Limits:
     min_keep: int
 
 
-def _limits(lexical: Sequence[PlannedRetriever], params: Params, statistics: CollectionStatistics) -> _Limits:
+def _limits(retrievers: Sequence[PlannedRetriever], params: Params, statistics: CollectionStatistics) -> _Limits:
     """The loosest term budget of the bm25 retrievers, for they share their terms. `max_df: 1` is full evaluation:
     it lifts the sum of df too; so does a `max_postings` of the caller's own."""
-    budgets = [TermBudget.model_validate(retriever.parameters["terms"]) for retriever in lexical] or [TermBudget()]
+    budgets = [
+        TermBudget.model_validate(retriever.parameters["terms"]) for retriever in retrievers if retriever.type == "bm25"
+    ] or [TermBudget()]
     share = max(budget.max_df for budget in budgets)
     caps = [budget.max_postings for budget in budgets]
     postings = math.inf if None in caps else float(max(cap for cap in caps if cap is not None))

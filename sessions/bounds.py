@@ -66,7 +66,7 @@ def overflow(ledger: Ledger, horizon: int, limits: SessionSettings) -> Folding |
         for seq, item in _take(_oldest_first(kept), excess + step - 1):
             items.append(item)
             target = max(target, seq)
-    if target == horizon and not items:
+    if target == horizon and not items and not readers:
         return None
     return Folding(target, tuple(items), readers)
 

@@ -31,7 +31,9 @@ class SessionSettings:
         100, "ids", "forgotten at once when seen_ids is exceeded: a twentieth, so not every commit pays"
     )
     readers: int = row(64, "readers", "context windows per session; beyond, the one idle longest is forgotten")
-    branches: int = row(32, "branches", "forks per session")
+    branches: int = row(
+        32, "branches", "forks per session: a search for what a branch knows visits each; an agent tree has about ten"
+    )
     join_seconds: float = row(30.0, "s", "how long a retry waits for the first call before it is told to come back")
     claim_seconds: float = row(
         10.0,

@@ -101,7 +101,7 @@ def searched(seed: int, k: int, max_df: float, size: int = 5, **bm25_parameters:
     evidence = corpus.evidence(rows, ranks)
     if len(order) == k:
         evidence = replace(evidence, floors={"lex": float(recall[order[-1]])})
-    everything = corpus.evidence(np.arange(corpus.tf.shape[2]), np.zeros(corpus.tf.shape[2]))
+    everything = corpus.evidence(np.arange(corpus.tf.shape[2]), np.zeros(corpus.tf.shape[2], np.int64))
     truth = column(found, params, everything)
     cut = np.sort(truth)[-size]
     outside = np.setdiff1d(np.arange(len(truth)), rows)

@@ -160,14 +160,16 @@ def test_recall_never_falls_below_min_keep() -> None:
     """The rarest terms stay even when all are common."""
     df = {"a1": 400, "b1": 500, "c1": 600, "d1": 700}
     assert kept(planned("d1 c1 b1 a1", df)) == ["c1", "b1", "a1"]
-    one = {"retrieve": [{"type": "bm25", "terms": {"min_keep": 1}}]}
+    one: dict[str, Any] = {"retrieve": [{"type": "bm25", "terms": {"min_keep": 1}}]}
     assert kept(planned("d1 c1 b1 a1", df, **one)) == ["a1"]
 
 
 def test_required_terms_are_never_dropped() -> None:
-    """Nor do they push a rarer one out."""
-    df = {"a1": 1, "b1": 2, "c1": 3, "common": 900, "usual": 800}
-    assert set(kept(planned('a1 b1 c1 +common "usual"', df))) >= {"common", "usual"}
+    """However common they are and however many; nor do they push a rare one out."""
+    df = {"rare": 1, **{f"w{i}x": 900 for i in range(6)}}
+    required = [token for token in df if token != "rare"]
+    assert kept(planned("rare " + " ".join(f"+{token}" for token in required), df)) == ["rare", *required]
+    assert set(kept(planned('a1 +w1x "w2x" w3x', {"a1": 1, **df}))) >= {"a1", "w1x", "w2x"}
 
 
 def test_long_queries_stop_at_two_postings_a_document() -> None:
@@ -183,7 +185,7 @@ def test_long_queries_stop_at_two_postings_a_document() -> None:
 def test_max_postings_caps_recall() -> None:
     """A cap of the caller's own replaces the rule of thumb."""
     df = {f"w{i}x": 100 for i in range(30)}
-    body_only = {"fields": {"body": 1}, "type": "bm25"}
+    body_only: dict[str, Any] = {"fields": {"body": 1}, "type": "bm25"}
     found = planned(" ".join(df), df, retrieve=[{**body_only, "terms": {"max_postings": 500}}])
     assert found.postings == 500
     assert len(kept(planned(" ".join(df), df, retrieve=[{**body_only, "terms": {"max_postings": 10**6}}]))) == 30
@@ -192,7 +194,7 @@ def test_max_postings_caps_recall() -> None:
 def test_the_request_budget_cuts_harder_than_min_keep() -> None:
     """budget.postings with degrade leaves at least the rarest term; with fail it leaves the plan alone."""
     df = {"a1": 100, "b1": 120, "c1": 140}
-    fields = {"retrieve": [{"type": "bm25", "fields": {"body": 1}}]}
+    fields: dict[str, Any] = {"retrieve": [{"type": "bm25", "fields": {"body": 1}}]}
     cut = planned("a1 b1 c1", df, budget={"postings": 150}, **fields)
     assert kept(cut) == ["a1"]
     assert cut.postings == 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import strategies as st
@@ -24,8 +25,17 @@ class StoppedClock:
 
 def shown(document: str, rank: int = 1, score: float = 0.5, **changes: object) -> Shown:
     """One result; its content hash and cluster follow from its name."""
-    base = {"content_hash": f"hash-{document}", "cluster": f"cluster-{document}", "passages": (0,), "shingles": ()}
-    return Shown(document, f"https://example.org/{document}", f"Title {document}", rank, score, **(base | changes))  # type: ignore[arg-type]
+    plain = Shown(
+        document=document,
+        url=f"https://example.org/{document}",
+        title=f"Title {document}",
+        rank=rank,
+        score=score,
+        content_hash=f"hash-{document}",
+        cluster=f"cluster-{document}",
+        passages=(0,),
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
 
 
 def page(*documents: str) -> tuple[Shown, ...]:
