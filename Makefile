@@ -34,7 +34,7 @@ check: install-dev ## lint, format, types, arrows between packages, documents
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check -q .
 	$(BIN)/mypy $(addprefix -p ,$(CODE))
-	PYTHONPATH=. $(BIN)/lint-imports --no-logo 2>/dev/null || PYTHONPATH=. $(BIN)/lint-imports
+	PYTHONPATH=. $(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/check_docs.py
 
 test: install-models check ## everything CI runs; ARGS=... goes to pytest

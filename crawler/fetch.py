@@ -149,8 +149,8 @@ class Fetcher:
             raw, cut = b"", False
             if wanted:
                 raw, cut = await self._read(response, names.get("content-length", ""), cut_at)
-            elif response.status_code != 304:
-                # Leaving a body unread costs the connection; a short one is cheaper to read than to dial again.
+            else:
+                # A body left unread costs the connection; a short one (a 304's: none) is cheaper to read than to dial.
                 await _drain(response)
             limit = decoded_limit or self._settings.max_decoded_bytes
             encoding = names.get("content-encoding", "") if raw else ""

@@ -17,6 +17,7 @@ ARTICLE: Final = 8  # post, story, content
 BODY: Final = 16  # article-body, entry-content
 META: Final = 32  # byline, date, tags
 CAPTION: Final = 64
+HIDDEN: Final = 128
 
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD: Final = re.compile(r"[a-z]+")

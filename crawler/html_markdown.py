@@ -10,13 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from crawler.html_tree import Element
+from crawler.html_tree import BLOCKS, Element
 
-_BLOCKS: Final = frozenset(
-    "address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption figure footer "
-    "form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol p pre section summary table tbody td "
-    "tfoot th thead tr ul caption".split()
-)
 _HEADINGS: Final = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 _CODE: Final = frozenset("code kbd samp tt var".split())
 _ANCHOR_TEXT: Final = frozenset(("", "¶", "#", "§", "🔗", "∞", "¤", "[link]", "[edit]", "link", "permalink", "anchor", "edit", "top"))
@@ -32,6 +27,7 @@ _NO_LANGUAGE: Final = frozenset(
     "default none text plain plaintext notranslate nohighlight block code highlight wrapper toolbar box container".split()
 )
 _LINE_NUMBERS: Final = re.compile(r"\b(?:linenos?|linenodiv|gutter|line-?numbers?|lnt|rouge-gutter|blob-num)\b")
+_SECTIONS: Final = frozenset(("table", "h1", "h2", "h3", "pre", "blockquote", "article", "section"))
 _FENCE: Final = re.compile(r"`{3,}")
 
 
@@ -49,7 +45,7 @@ def _blocks(element: Element) -> list[str]:
             line.append(child)
         elif child.dropped:
             continue
-        elif child.tag in _BLOCKS or (child.children and _holds_block(child)):
+        elif child.tag in BLOCKS or child.holds_block:
             if line:
                 _flush(line, found)
                 line = []
@@ -76,14 +72,6 @@ def _flush(line: list[str], found: list[str]) -> None:
     for piece in pieces:
         if piece:
             found.append(_MARKER.sub(r"\\", piece) if piece[0] in "#>`~-*+|" or "\n" in piece else piece)
-
-
-def _holds_block(element: Element) -> bool:
-    """Whether a block element is somewhere below this inline one (a link around a card, a font around all)."""
-    for child in element.children:
-        if not isinstance(child, str) and (child.tag in _BLOCKS or (child.children and _holds_block(child))):
-            return True
-    return False
 
 
 def _inline(element: Element, line: list[str]) -> None:
@@ -122,9 +110,12 @@ def is_anchor_mark(element: Element) -> bool:
 
 
 def _formula(element: Element) -> str:
-    for below in element.walk():
+    stack: list[Element] = [element]
+    while stack:
+        below = stack.pop()
         if below.tag == "annotation" and "tex" in below.get("encoding"):
             return f"${below.text()}$"
+        stack.extend(child for child in below.children if not isinstance(child, str))
     return element.text()
 
 
@@ -135,11 +126,11 @@ def _one_line(element: Element) -> str:
         if isinstance(child, str):
             line.append(child)
         elif not child.dropped:
-            if child.tag in _BLOCKS:
+            if child.tag in BLOCKS:
                 line.append(" ")
                 line.append(_one_line(child))
                 line.append(" ")
-            elif child.children and _holds_block(child):
+            elif child.holds_block:
                 line.append(_one_line(child))
             else:
                 _inline(child, line)
@@ -235,7 +226,7 @@ def _list(element: Element) -> str:
             if nested:
                 items.append("\n".join("  " + line if line else "" for line in nested.split("\n")) if items else nested)
             continue
-        inner = _blocks(child) if child.tag in _BLOCKS or _holds_block(child) else _line_blocks(child)
+        inner = _blocks(child) if child.tag in BLOCKS or child.holds_block else _line_blocks(child)
         if not inner:
             continue
         mark = f"{number}. " if ordered else "- "
@@ -310,12 +301,18 @@ def _is_layout(table: Element, rows: list[list[Element]]) -> bool:
     heavy = 0
     for row in rows:
         for cell in row:
-            for below in cell.walk():
-                if below.tag in ("table", "h1", "h2", "h3", "pre", "blockquote", "article", "section"):
-                    return True
+            if _holds_section(cell):
+                return True
             if len(cell.children) > 1:
                 heavy += sum(1 for c in cell.children if not isinstance(c, str) and c.tag in ("p", "div", "ul", "ol", "dl")) > 2
     return heavy > 0 and heavy * 2 >= len(rows)
+
+
+def _holds_section(element: Element) -> bool:
+    for child in element.children:
+        if not isinstance(child, str) and (child.tag in _SECTIONS or (child.holds_block and _holds_section(child))):
+            return True
+    return False
 
 
 def _table(table: Element, found: list[str]) -> None:

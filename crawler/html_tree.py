@@ -29,7 +29,17 @@ _SKIPPED: Final = frozenset(
     "script style svg noscript template iframe select textarea object embed canvas audio video map frame frameset "
     "noframes applet datalist input source track param area img head -comment -doctype".split()
 )
+_TRANSPARENT: Final = frozenset(
+    "b strong i em u small big font s strike del ins mark abbr acronym cite q dfn sub sup nobr bdi bdo tt time data "
+    "ruby rb rt rtc wbr hgroup center picture".split()
+)
+"""Elements that are no more than their content here: text and children go to their parent."""
 _UNSPACED: Final = "\u2e80"  # first character of the scripts that need fewer characters for a word
+
+
+NAVIGATION: Final = frozenset("nav menu dialog button".split())
+"""Elements that hold no content by what HTML says of them; `EVERYTHING` reads them all the same."""
+EVERYTHING: Final = _SKIPPED
 
 
 class Element:
@@ -98,7 +108,7 @@ def _collect(element: Element, pieces: list[str]) -> None:
                 _collect(child, pieces)
 
 
-def parse(markup: str) -> tuple[LexborHTMLParser, list[Element]]:
+def parse(markup: str, skipped: frozenset[str] = _SKIPPED | NAVIGATION) -> tuple[LexborHTMLParser, list[Element]]:
     """The parser (for the head and the links) and every element of the body in document order, `html` first."""
     parser = LexborHTMLParser(markup)
     root = Element("html", {}, None, 0)
@@ -128,11 +138,11 @@ def parse(markup: str) -> tuple[LexborHTMLParser, list[Element]]:
             parent.children.append(text)
             node = node.next
             continue
-        if tag is None or tag in _SKIPPED:
+        if tag is None or tag in skipped:
             node = node.next
             continue
         child = node.first_child
-        if parent.depth >= MAX_TREE_DEPTH:
+        if tag in _TRANSPARENT or parent.depth >= MAX_TREE_DEPTH:
             element = parent
         else:
             element = Element(tag, node.attributes, parent, len(elements))

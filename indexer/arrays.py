@@ -11,6 +11,7 @@ import mmap
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +26,7 @@ Array = NDArray[Any]
 
 class ArrayWriter:
     """Fills one file. `add` stores an array; `allocate` returns a writable array of the file itself, for what is
-    filled piece by piece. `close` makes the file durable."""
+    filled piece by piece. A context manager: without an exception the file is completed and made durable."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("x+b")
@@ -47,6 +48,8 @@ class ArrayWriter:
         if self._end == offset:
             return np.empty(shape, kind)
         self._file.truncate(self._end)
+        if hasattr(os, "posix_fallocate"):  # a map of blocks that a full disk cannot give kills the process (SIGBUS)
+            os.posix_fallocate(self._file.fileno(), 0, self._end)
         self._file.flush()
         view = np.memmap(self._file, kind, "r+", offset, shape)
         self._maps.append(view)
@@ -57,23 +60,27 @@ class ArrayWriter:
         self._directory[name] = (dtype.str, shape, offset)
         return offset
 
-    def close(self) -> None:
+    def __enter__(self) -> ArrayWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._complete()
+        finally:
+            self._maps.clear()
+            self._file.close()
+
+    def _complete(self) -> None:
         for view in self._maps:
             view.flush()
-        self._maps.clear()
         directory = json.dumps(self._directory).encode()
         self._file.seek(self._end)
         self._file.write(directory + len(directory).to_bytes(8, "little") + _MAGIC)
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._file.close()
-
-
-def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    writer = ArrayWriter(path)
-    for name, array in arrays.items():
-        writer.add(name, array)
-    writer.close()
 
 
 def read_arrays(path: Path) -> dict[str, Array]:

@@ -39,7 +39,7 @@ from indexer.segment import known_vectors_of, merge_segments, write_segment
 from indexer.settings import IndexSettings
 from indexer.shingles import shingle_hashes, signature
 from indexer.snapshot import Snapshot
-from indexer.storage import files_below, hash_file, link_file, link_tree, sync_file, sync_folder
+from indexer.storage import files_below, hash_file, link_file, link_tree, save_array, sync_file, sync_folder
 from ranking.ports import Embedder
 from ranking.types import Document, Hashes
 
@@ -187,7 +187,7 @@ class Assembly:
         for piece in pieces:
             sketch = self.folder / sketch_name(piece.name)
             if piece.folder.is_relative_to(self.folder):
-                np.save(sketch, piece.signatures)
+                save_array(sketch, piece.signatures)
             else:
                 link_tree(piece.folder, self.folder / SEGMENTS / piece.name)
                 link_file(piece.folder.parent.parent / sketch_name(piece.name), sketch)
@@ -217,7 +217,7 @@ class Assembly:
             self.limits.clusters,
         )
         self.reporter.tell(len(rows), len(rows))
-        np.save(
+        save_array(
             self.folder / FINGERPRINTS,
             np.concatenate([piece.fingerprints for piece in pieces]) if pieces else np.zeros(0, np.uint64),
         )

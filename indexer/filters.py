@@ -57,7 +57,7 @@ class Conditions:
             masks = [self._evaluate(child, stem) for child in node.children]
             if not masks:
                 return np.full(self._held.rows, isinstance(node, All))
-            return (np.logical_and if isinstance(node, All) else np.logical_or).reduce(masks)  # type: ignore[no-any-return]
+            return (np.logical_and if isinstance(node, All) else np.logical_or).reduce(masks)
         if isinstance(node, Not):
             return ~self._evaluate(node.child, stem)
         return self._masks.get((node, stem), lambda: self._leaf(node, stem))
@@ -84,7 +84,7 @@ class Conditions:
     # ------------------------------------------------------------ words
 
     def _phrase(self, node: Phrase) -> list[Longs]:
-        found = []
+        found: list[Longs] = []
         for number, held in enumerate(self._held.sets):
             places = self.phrase_places(number, node.tokens)
             if places:
@@ -130,7 +130,10 @@ class Conditions:
         for segment in self._held.segments:
             for site in filter(matches, segment.columns.tables["site"]):
                 address = f"{site}/{path.rstrip('/')}"
-                for low, high in ((address, f"{address}\0"), *((address + mark, address + mark + _LAST) for mark in "/?#")):
+                for low, high in (
+                    (address, f"{address}\0"),
+                    *((address + mark, address + mark + _LAST) for mark in "/?#"),
+                ):
                     mask[_address_range(segment, low, high) + segment.offset] = True
 
     def _domain(self, node: Filter, mask: Mask) -> None:
@@ -240,7 +243,7 @@ def _address_range(segment: Segment, low: str, high: str) -> Longs:
     order, addresses = segment.columns.address_order, segment.columns.addresses
     first = bisect_left(order, low, key=lambda row: addresses[row])
     last = bisect_left(order, high, lo=first, key=lambda row: addresses[row])
-    return order[first:last].astype(np.int64)  # type: ignore[no-any-return]
+    return order[first:last].astype(np.int64)
 
 
 def _moment(value: str) -> float:

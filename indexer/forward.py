@@ -43,9 +43,13 @@ class ForwardWriter:
         self._files[field].write(np.array(numbers, np.int32).tobytes())
         self._lengths[field].append(len(numbers))
 
-    def write(self, writer: ArrayWriter) -> None:
+    def close(self) -> None:
+        """Let go of the temporary files."""
         for file in self._files.values():
             file.close()
+
+    def write(self, writer: ArrayWriter) -> None:
+        self.close()
         token_of, stem_of = self.vocabulary.write(writer)
         first = np.zeros(int(stem_of[-1]) + 2 if len(stem_of) else 1, np.int64)
         np.add.at(first, stem_of.astype(np.int64) + 1, 1)
@@ -89,9 +93,7 @@ def _write_field(
     writer.add(f"{field}.uses", use_pointer)
     next_posting, next_use = pointer[:-1].copy(), use_pointer[:-1].copy()
     for low, high in blocks:
-        stem, document, position, variant = _sorted_block(
-            provisional, ends, low, high, token_of, stem_of, variant_of
-        )
+        stem, document, position, variant = _sorted_block(provisional, ends, low, high, token_of, stem_of, variant_of)
         if not len(stem):
             continue
         starts = _starts(stem, document)
@@ -149,8 +151,3 @@ def _places(stem: Longs, cursor: Longs) -> Longs:
     places: NDArray[np.int64] = np.repeat(cursor[owners] - starts, counts) + np.arange(len(stem))
     cursor[owners] += counts
     return places
-
-
-def lengths_of(arrays: dict[str, Array], field: str) -> Array:
-    """Tokens of each document in a field."""
-    return arrays[f"{field}.length"]

@@ -7,6 +7,8 @@ Queries are built as objects: its query strings have traps. Not for filters, phr
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -37,6 +39,7 @@ class LexicalWriter:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
+        self._folder = folder
         self._index = tantivy.Index(_schema(), str(folder))
         self._writer = self._index.writer(WRITER_BYTES, 1)
 
@@ -48,8 +51,16 @@ class LexicalWriter:
         self._writer.add_document(document)
 
     def close(self) -> None:
-        self._writer.commit()
-        self._writer.wait_merging_threads()
+        """Commit. Raises OSError when the disk is full."""
+        try:
+            self._writer.commit()
+            self._writer.wait_merging_threads()
+        except ValueError as error:
+            if "No space left" in str(error) or "os error 28" in str(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder)) from error
+            raise
+        for lock in self._folder.glob(".tantivy-*.lock"):
+            lock.unlink()
 
 
 class LexicalReader:
@@ -77,6 +88,7 @@ class LexicalReader:
             try:
                 index = tantivy.Index.open(str(self._folder))
             except ValueError as error:
-                raise GenerationCorruptError(f"the tantivy index of {self._folder.parent.name} is broken: {error}") from error
+                name = self._folder.parent.name
+                raise GenerationCorruptError(f"the tantivy index of segment {name} is broken: {error}") from error
             self._opened = index.schema, index.searcher()
         return self._opened

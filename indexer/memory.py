@@ -100,9 +100,7 @@ class MemoryIndex:
             )  # fmt: skip
         self._statistics = self._measure(generation)
 
-    def _page(
-        self, document: Document, row: int, authority: float, anchor: str, inlinks: int, cluster: str
-    ) -> _Page:
+    def _page(self, document: Document, row: int, authority: float, anchor: str, inlinks: int, cluster: str) -> _Page:
         algorithm = algorithm_of(document.language, self._settings.default_language)
         parts = split(document.text, self._settings)
         body: list[str] = []
@@ -280,9 +278,7 @@ class MemoryIndex:
     # ------------------------------------------------------------ recall
 
     def recall(self, plan: Plan) -> Evidence:
-        allowed = {
-            id: page for id, page in self._pages.items() if self._satisfies(page, plan.condition, plan.stem)
-        }
+        allowed = {id: page for id, page in self._pages.items() if self._satisfies(page, plan.condition, plan.stem)}
         found: dict[str, list[str]] = {}
         for retriever in plan.retrievers:
             if retriever.type == "bm25":
@@ -323,9 +319,7 @@ class MemoryIndex:
         passages = [(-float(own @ vector), id) for id, page in allowed.items() for own in page.vectors]
         return list(dict.fromkeys(id for _, id in sorted(passages)[:k]))
 
-    def _evidence(
-        self, plan: Plan, pages: Sequence[_Page], found: Mapping[str, list[str]], allowed: int
-    ) -> Evidence:
+    def _evidence(self, plan: Plan, pages: Sequence[_Page], found: Mapping[str, list[str]], allowed: int) -> Evidence:
         size = len(pages)
         tf = np.zeros((len(FIELDS), len(plan.terms), size), np.float32)
         phrases = np.zeros((len(plan.query.phrases), size), np.float32)
@@ -368,7 +362,9 @@ class MemoryIndex:
                 for retriever in plan.retrievers
             },
             tf=tf,
-            dl=np.array([[len(page.tokens[name]) for page in pages] for name in FIELDS], np.float32).reshape(len(FIELDS), size),
+            dl=np.array([[len(page.tokens[name]) for page in pages] for name in FIELDS], np.float32).reshape(
+                len(FIELDS), size
+            ),
             cosine=cosine,
             cosine_mean=mean,
             attributes=self._attributes(pages),
@@ -438,8 +434,10 @@ class MemoryIndex:
                     norm = k1 * (1 - b + b * (end - start) / average)
                     total += planned.idf * planned.term.boost * (tf * (k1 + 1) / (tf + norm) if tf else 0.0)
                 bm25.append(total / most if most else 0.0)
-                known_vector = plan.vector is not None and page.vectors
-                cosines.append(float(page.vectors[i] @ plan.vector) if known_vector else math.nan)
+                if plan.vector is not None and page.vectors:
+                    cosines.append(float(page.vectors[i] @ plan.vector))
+                else:
+                    cosines.append(math.nan)
             found.append(
                 PassageEvidence(
                     id, np.arange(len(page.passages), dtype=np.int32), np.array(cosines, np.float32),
@@ -501,7 +499,10 @@ class MemoryIndex:
             "filetypes": Counter(page.document.filetype.lower() for page in pages),
         }
         dated = [(self._date(page), page) for page in pages if not math.isnan(self._date(page))]
-        days = [np.datetime64(int(date), "s").astype("datetime64[D]").astype(str) for date, _ in sorted(dated, key=lambda d: d[0])]
+        days = [
+            np.datetime64(int(date), "s").astype("datetime64[D]").astype(str)
+            for date, _ in sorted(dated, key=lambda d: d[0])
+        ]
         return {
             "documents": self._statistics.documents,
             "passages": self._statistics.passages,
@@ -553,7 +554,9 @@ def _metadata(held: Any, node: Filter) -> bool:
         wanted = node.value
     values = metadata_values(held)
     if node.bound in ("eq", "in"):
-        return any(_same(value, other) for value in values for other in (wanted if isinstance(wanted, list) else [wanted]))
+        return any(
+            _same(value, other) for value in values for other in (wanted if isinstance(wanted, list) else [wanted])
+        )
     return any(_ordered(value, wanted, node.bound) for value in values)
 
 

@@ -74,15 +74,14 @@ def _write_rows(path: Path, overlay: Overlay, ids: Sequence[str]) -> None:
     twice = [ids[a] for a, b in zip(order, order[1:], strict=False) if ids[a] == ids[b] and live[a] and live[b]]
     if twice:
         raise IndexerError(f"document {twice[0]!r} is live in two rows")
-    writer = ArrayWriter(path)
-    writer.add("format", np.array([FORMAT]))
-    writer.add("deleted", np.asarray(overlay.deleted, np.bool_))
-    writer.add("authority", np.asarray(overlay.authority, np.float64))
-    writer.add("inlinks", np.asarray(overlay.inlinks, np.int64))
-    writer.add("cluster", np.asarray(overlay.cluster, np.uint64))
-    writer.add("rank", rank)  # place of the row's id among all ids
-    writer.add("best", np.lexsort((rank, -np.asarray(overlay.authority, np.float64))))  # rows by authority, then id
-    writer.close()
+    with ArrayWriter(path) as writer:
+        writer.add("format", np.array([FORMAT]))
+        writer.add("deleted", np.asarray(overlay.deleted, np.bool_))
+        writer.add("authority", np.asarray(overlay.authority, np.float64))
+        writer.add("inlinks", np.asarray(overlay.inlinks, np.int64))
+        writer.add("cluster", np.asarray(overlay.cluster, np.uint64))
+        writer.add("rank", rank)  # place of the row's id among all ids
+        writer.add("best", np.lexsort((rank, -np.asarray(overlay.authority, np.float64))))  # rows by authority, then id
 
 
 def _write_anchors(folder: Path, anchors: Mapping[int, str], algorithms: Sequence[str]) -> None:
@@ -90,9 +89,8 @@ def _write_anchors(folder: Path, anchors: Mapping[int, str], algorithms: Sequenc
     for row, algorithm in enumerate(algorithms):
         text = anchors.get(row)
         forward.add(ANCHOR_FIELD, forward.vocabulary.number(tokenize(text), algorithm) if text else ())
-    writer = ArrayWriter(folder / ANCHORS)
-    forward.write(writer)
-    writer.close()
+    with ArrayWriter(folder / ANCHORS) as writer:
+        forward.write(writer)
 
 
 def read_overlay(folder: Path) -> Overlay:

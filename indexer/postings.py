@@ -86,8 +86,10 @@ class Field:
         which, postings = self.find(stem, documents)
         starts, counts = self.occurrences(stem, postings)
         at = ranges(starts, counts)
-        keys = np.repeat(documents[which].astype(np.int64) << 32, counts) | self.positions[at]
-        return keys if variant < 0 else keys[self.variants[at] == variant]
+        keys: Longs = np.repeat(documents[which].astype(np.int64) << 32, counts) | self.positions[at]
+        if variant >= 0:
+            keys = keys[self.variants[at] == variant]
+        return keys
 
 
 @dataclass(frozen=True, slots=True)

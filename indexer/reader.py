@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from indexer.analyze import algorithm_of
-from indexer.arrays import Array, read_arrays, strings_of
+from indexer.arrays import Array, Strings, read_arrays, strings_of
 from indexer.columns import Columns
 from indexer.errors import EmbedderMismatchError, GenerationCorruptError
 from indexer.lexical import LEXICAL_FIELDS, LexicalReader
@@ -27,7 +27,10 @@ from indexer.terms import Terms, main_algorithms
 from indexer.texts import TextReader
 from indexer.vectors import VectorReader
 from ranking.identity import number_of
-from ranking.types import FIELDS, CollectionStatistics, Longs, Mask, Passage
+from ranking.types import FIELDS, CollectionStatistics, Floats, Longs, Mask, Passage
+
+IDS_IN_MEMORY: Final = 200_000
+"""Documents of a segment whose ids are decoded at once, 100 bytes each: a search names hundreds."""
 
 _DATES: Final = ("published", "modified")
 
@@ -67,6 +70,11 @@ class Segment:
         if len(vectors) != self.passages:
             raise GenerationCorruptError(f"segment {self.folder.name} has {len(vectors)} vectors")
         return VectorReader(vectors, self.folder / QUANTISER)
+
+    @cached_property
+    def ids(self) -> list[str] | Strings:
+        """Ids by local row: all in memory unless there are very many."""
+        return self.columns.ids.all() if self.documents <= IDS_IN_MEMORY else self.columns.ids
 
     @cached_property
     def headings(self) -> list[str]:
@@ -161,7 +169,8 @@ class Holdings:
         """Ids of rows in ascending order."""
         found: list[str] = []
         for segment, _, local in self.parts(rows):
-            found.extend(segment.columns.ids.take(local))
+            names = segment.ids
+            found.extend([names[row] for row in local.tolist()])
         return found
 
     # ------------------------------------------------------------ columns
@@ -215,6 +224,11 @@ class Holdings:
             int(np.diff(segment.first)[self.live[segment.offset : segment.offset + segment.documents]].sum())
             for segment in self.segments
         )
+
+    @cached_property
+    def length_matrix(self) -> Floats:
+        """[F, rows] tokens of every field."""
+        return np.stack([self.lengths[name] for name in FIELDS]).astype(np.float32)
 
     @cached_property
     def passage_length(self) -> float:

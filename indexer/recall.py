@@ -15,6 +15,7 @@ import numpy as np
 from indexer.arrays import Array, ranges
 from indexer.filters import Conditions
 from indexer.phrases import phrase_counts
+from indexer.postings import Place
 from indexer.reader import Holdings
 from indexer.scoring import Wanted, best_rows, bm25, find_hits, frequencies, occurrence_keys, positions_of
 from indexer.settings import TANTIVY_FROM
@@ -43,7 +44,7 @@ BEST_PASSAGES = 3
 _ALL_FIELDS = frozenset(FIELDS)
 
 K1, B = 1.2, 0.75
-"""The BM25 that Evidence.floors is stated in."""
+"""The BM25 that Evidence.floors is stated in, and that tantivy is compiled with."""
 
 
 class Recall:
@@ -65,7 +66,7 @@ class Recall:
         )
         watch.lap("recall.filter", held.documents, allowed)
         wanted = self.wanted(plan.terms)
-        vector = check_query(plan.vector, held.statistics.dimension) if self._has_vectors(plan) else None
+        vector = self._query_vector(plan)
         found: dict[str, Longs] = {}
         floors: dict[str, float] = {}
         for retriever in plan.retrievers if allowed else ():
@@ -86,7 +87,8 @@ class Recall:
 
     def wanted(self, terms: Sequence[PlannedTerm]) -> list[Wanted]:
         """Where each planned term is found; a term that does not score is looked for nowhere."""
-        held, nowhere = self._held, ((),) * len(self._held.sets)
+        held = self._held
+        nowhere: tuple[tuple[Place, ...], ...] = ((),) * len(held.sets)
         wanted = []
         for planned in terms:
             known, places = planned.statistics, nowhere
@@ -96,8 +98,9 @@ class Recall:
             wanted.append(Wanted(places, fields, planned.idf * planned.term.boost))
         return wanted
 
-    def _has_vectors(self, plan: Plan) -> bool:
-        return plan.vector is not None and self._held.statistics.dimension > 0 and self._held.rows > 0
+    def _query_vector(self, plan: Plan) -> Floats | None:
+        dimension = self._held.statistics.dimension
+        return None if plan.vector is None or not dimension else check_query(plan.vector, dimension)
 
     # ------------------------------------------------------------ retrievers
 
@@ -110,7 +113,7 @@ class Recall:
         terms = [term for term, planned in zip(wanted, plan.terms, strict=True) if planned.kept and planned.scored]
         k1, b = float(parameters["k1"]), float(parameters["b"])
         signed = any(weight < 0 for weight in weights.values()) or any(term.weight < 0 for term in terms)
-        if mask is None and held.rows >= self._tantivy_from and not signed:
+        if mask is None and held.rows >= self._tantivy_from and (k1, b) == (K1, B) and not signed:
             rows = self._tantivy(plan, weights, retriever.k)
             if rows is not None:
                 scores = _Gatherer(held, rows).bm25(terms, weights, k1, b)
@@ -168,7 +171,7 @@ class Recall:
         positions: Positions | None = None
         if plan.needs & {"lexical", "positions"}:
             positions = gathered.lexical(plan, wanted, tf)
-        dl = np.stack([held.lengths[name][gathered.ordered] for name in FIELDS]).astype(np.float32)
+        dl = held.length_matrix.take(gathered.ordered, axis=1)
         phrases = np.zeros((len(plan.query.phrases), size), np.float32)
         for number, phrase in enumerate(plan.query.phrases):
             self._count_phrase(phrase, gathered, phrases[number])
@@ -252,7 +255,7 @@ class _Gatherer:
         by_row = self._held.ids(self.rows)
         names = np.empty(len(by_row), object)
         names[self._place] = by_row
-        return names.tolist()  # type: ignore[no-any-return]
+        return names.tolist()
 
     def passages(self) -> Doubles:
         counts = np.zeros(len(self.rows))
@@ -321,31 +324,36 @@ class _Gatherer:
             if vector is not None:
                 passages = ranges(first, counts)
                 scores = segment.vectors.cosines(vector, passages)
-                tops, best_at = _best_few(scores, counts)
+                tops = _best_few(scores, counts)
                 cosine[self._place[which]] = tops[0]
                 mean[self._place[which]] = np.nansum(tops, axis=0) / np.minimum(counts, BEST_PASSAGES)
-                best = passages[best_at]
+                if give:
+                    best = passages[_largest(scores, counts)]
             if vectors is not None:
                 vectors[self._place[which]] = segment.vectors.vectors[best]
         return vectors
 
 
-def _best_few(scores: Floats, counts: Longs) -> tuple[Floats, Longs]:
-    """([BEST_PASSAGES, n] the largest scores of each run, NaN where a run is shorter; where each maximum is)."""
+def _best_few(scores: Floats, counts: Longs) -> Doubles:
+    """[BEST_PASSAGES, n] the largest scores of each run of `counts`, NaN where a run is shorter."""
+    starts = np.cumsum(counts) - counts
+    # one sort of all runs: a run's number stands before the score, which is in [-1, 1] give or take rounding
+    base = 4.0 * np.arange(len(counts))
+    keys = np.sort(np.repeat(base + 1, counts) - scores)
+    tops = np.full((BEST_PASSAGES, len(counts)), np.nan)
+    for place in range(BEST_PASSAGES):
+        there = counts > place
+        tops[place, there] = base[there] + 1 - keys[starts[there] + place]
+    return tops
+
+
+def _largest(scores: Floats, counts: Longs) -> Longs:
+    """Where the largest score of each run is, the first of equals."""
     starts = np.cumsum(counts) - counts
     owner = np.repeat(np.arange(len(counts)), counts)
-    left = scores.copy()
-    tops = np.full((BEST_PASSAGES, len(counts)), np.nan, np.float32)
-    best = starts
-    for place in range(BEST_PASSAGES):
-        top = np.maximum.reduceat(left, starts)
-        tops[place] = np.where(counts > place, top, np.nan)
-        at = np.flatnonzero(left == top[owner])
-        at = at[np.concatenate(([True], owner[at][1:] != owner[at][:-1]))]  # the first of equals
-        if not place:
-            best = at
-        left[at] = -np.inf
-    return tops, best
+    at = np.flatnonzero(scores == np.maximum.reduceat(scores, starts)[owner])
+    first: Longs = at[np.concatenate(([True], owner[at][1:] != owner[at][:-1]))]
+    return first
 
 
 class _Watch:

@@ -98,7 +98,8 @@ def bm25(
         tf[at : at + total] += norms.of(name, k1, b)[where[at : at + total]]
         at += total
     gain /= tf
-    return np.bincount(where, weights=gain, minlength=rows), len(where)
+    scores: Doubles = np.bincount(where, weights=gain, minlength=rows)
+    return scores, len(where)
 
 
 def best_rows(scores: Doubles, k: int, order: Array, allowed: Mask | None = None, signed: bool = False) -> Longs:

@@ -73,6 +73,7 @@ def write_segment(
     """
     settings = settings or IndexSettings()
     folder.mkdir(parents=True)
+    batch: _Batch | None = None
     try:
         scratch = folder / _SCRATCH
         scratch.mkdir()
@@ -94,6 +95,8 @@ def write_segment(
         _sync_folder(folder)
         return counts
     except BaseException:
+        if batch is not None:
+            batch.close()
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -234,16 +237,17 @@ class _Batch:
 
     def write(self) -> None:
         self._lexical.close()
-        postings = ArrayWriter(self._folder / POSTINGS)
-        self._forward.write(postings)
-        postings.close()
-        columns = ArrayWriter(self._folder / COLUMNS)
-        self._columns.write(columns)
-        self._texts.write(columns)
-        self._table.write(columns)
-        columns.close()
+        with ArrayWriter(self._folder / POSTINGS) as postings:
+            self._forward.write(postings)
+        with ArrayWriter(self._folder / COLUMNS) as columns:
+            self._columns.write(columns)
+            self._texts.write(columns)
+            self._table.write(columns)
 
     def close(self) -> None:
+        """Let go of every file; nothing is made durable by it."""
+        self._forward.close()
+        self._texts.close()
         if self.spool is not None:
             self.spool.close()
 
@@ -316,12 +320,19 @@ def _write_vectors(
 ) -> tuple[int, int]:  # fmt: skip
     """(vectors computed, vectors reused)."""
     assert batch.spool is not None
-    writer = ArrayWriter(folder / VECTORS)
+    with ArrayWriter(folder / VECTORS) as writer:
+        return _fill_vectors(writer, folder, batch, batch.spool, embedder, settings, progress, known_vectors)
+
+
+def _fill_vectors(
+    writer: ArrayWriter, folder: Path, batch: _Batch, spool: _Spool, embedder: Embedder, settings: IndexSettings,
+    progress: Progress | None, known_vectors: KnownVectors | None,
+) -> tuple[int, int]:  # fmt: skip
     vectors = writer.allocate("vectors", np.float32, (batch.passages, embedder.dimension))
     embedded = reused = 0
     for low in range(0, batch.passages, settings.embed_window):
         high = min(low + settings.embed_window, batch.passages)
-        texts = batch.spool.read(low, high)
+        texts = spool.read(low, high)
         known = known_vectors(texts) if known_vectors else [None] * len(texts)
         missing = []
         for i, vector in enumerate(known):
@@ -341,7 +352,6 @@ def _write_vectors(
                 progress(embedded + reused, batch.passages)
     if write_quantiser(vectors, folder / QUANTISER):
         _sync_file(folder / QUANTISER)
-    writer.close()
     return embedded, reused
 
 

@@ -12,9 +12,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import xxhash
+from numpy.typing import NDArray
 
 from indexer.errors import StorageFullError
 
@@ -85,6 +87,17 @@ def write_atomically(path: Path, data: bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """As numpy.save, whose own writing hides why it failed."""
+    array = np.ascontiguousarray(array)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        if array.size:
+            file.write(array.view(np.uint8).data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def hash_file(path: Path, chunk: int) -> tuple[int, str]:

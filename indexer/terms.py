@@ -94,9 +94,7 @@ class Terms:
         key = (token, forms, surface)
         return self._places.get(key, lambda: tuple(self._find(held.vocabulary, *key) for held in self.sets))
 
-    def _find(
-        self, vocabulary: Vocabulary, token: str, forms: tuple[str, ...], surface: bool
-    ) -> tuple[Place, ...]:
+    def _find(self, vocabulary: Vocabulary, token: str, forms: tuple[str, ...], surface: bool) -> tuple[Place, ...]:
         written = vocabulary.surface(token)
         if surface:
             return tuple(written)

@@ -7,6 +7,7 @@ a large page costs one or two frames. zstd. Not for searching.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import threading
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Final
 
-import mmap
 import numpy as np
 import zstandard
 
@@ -48,7 +48,8 @@ class TextWriter:
         head: dict[str, Any] = {name: getattr(document, name) for name in _FIELDS}
         head["metadata"] = dict(document.metadata)
         self._frame(json.dumps(head, separators=(",", ":"), default=str))
-        self._frame(json.dumps([[link.url, link.text, link.nofollow] for link in document.links], separators=(",", ":")))
+        links = [[link.url, link.text, link.nofollow] for link in document.links]
+        self._frame(json.dumps(links, separators=(",", ":")))
         for start in range(0, len(document.text), CHUNK):
             self._frame(document.text[start : start + CHUNK])
         self._first.append(len(self._frames) - 1)
@@ -63,6 +64,10 @@ class TextWriter:
         writer.add("text.first", np.array(self._first, np.int64))
         self._file.flush()
         os.fsync(self._file.fileno())
+        self._file.close()
+
+    def close(self) -> None:
+        """Let go of the file, complete or not."""
         self._file.close()
 
 

@@ -19,6 +19,8 @@ from indexer.errors import EmbedderMismatchError, GenerationCorruptError
 from indexer.settings import FLAT_BELOW, GATHER_SHARE, REFINE_FACTOR, REFINE_MINIMUM, TRAINING_SAMPLE
 from ranking.types import Floats, Longs, Mask
 
+_ny: Any = getattr(faiss, "fvec_inner_products_ny")  # noqa: B009 - absent from faiss's type stubs
+_by_index: Any = getattr(faiss, "fvec_inner_products_by_idx")  # noqa: B009
 _OPENING: Final = threading.Lock()
 UNIT_TOLERANCE: Final = 1e-2  # a vector whose length is further from 1 is not a unit vector
 
@@ -69,14 +71,14 @@ class VectorReader:
         if passages is None:
             scores = np.empty(len(self.vectors), np.float32)
             if len(scores):
-                faiss.fvec_inner_products_ny(
+                _ny(
                     faiss.swig_ptr(scores), faiss.swig_ptr(query), faiss.swig_ptr(self.vectors), len(query), len(scores)
                 )
             return scores
         wanted = np.ascontiguousarray(passages, np.int64)
         scores = np.empty(len(wanted), np.float32)
         if len(scores):
-            faiss.fvec_inner_products_by_idx(
+            _by_index(
                 faiss.swig_ptr(scores), faiss.swig_ptr(query), faiss.swig_ptr(self.vectors), faiss.swig_ptr(wanted),
                 len(query), 1, len(scores),
             )  # fmt: skip
@@ -115,10 +117,8 @@ class VectorReader:
 def _best(scores: Floats, k: int) -> Longs:
     """Places of the k largest, largest first, ties by place."""
     cut = np.partition(scores, len(scores) - k)[len(scores) - k]
-    above = np.flatnonzero(scores > cut)
-    level = np.flatnonzero(scores == cut)[: k - len(above)]
-    places = np.concatenate((above, level))
-    return places[np.lexsort((places, -scores[places]))]
+    places = np.flatnonzero(scores >= cut)
+    return places[np.argsort(-scores[places], kind="stable")[:k]]
 
 
 def check_query(vector: Array, dimension: int) -> Floats:

@@ -1,4 +1,4 @@
-"""The tokens of a set of documents: given token texts per document, numbers them so that a stem's tokens are neighbours.
+"""The tokens of a set of documents: given token texts, numbers them so that a stem's tokens are neighbours.
 
 A token is a pair (surface, stem): the same surface in two languages may be two tokens. Stem numbers follow the XXH64
 of the stem, token numbers follow (stem, XXH64 of the surface); `variant` is a token's place within its stem.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv from nothing but python3: `scripts/install.sh base|dev|models`. Idempotent: a part whose inputs have not
-# changed since it was installed is skipped. uv does the work when pip can get it (four times faster), else pip.
+# changed since it was installed is skipped. uv does the work when pip can get it (several times faster), else pip, as
+# with INSTALLER=pip.
 #   base    what runs, and the converted embedding model; no torch
 #   dev     what tests and checks need
 #   models  torch (a CPU build, never CUDA) and sentence-transformers
@@ -60,7 +61,7 @@ export UV_INDEX_STRATEGY=unsafe-best-match UV_LINK_MODE=copy UV_NO_PROGRESS=1 UV
 tools="$(mktemp -d)"   # not into the environment: 38 MB that nothing there runs
 trap 'rm -rf "$tools"' EXIT
 uv=""
-if "$python" -m pip install -q --no-compile --target "$tools" uv >/dev/null 2>&1 && [ -x "$tools/bin/uv" ]; then
+if [ "${INSTALLER:-uv}" = uv ] && "$python" -m pip install -q --no-compile --target "$tools" uv >/dev/null 2>&1 && [ -x "$tools/bin/uv" ]; then
   uv="$tools/bin/uv"
 fi
 
@@ -69,7 +70,7 @@ pip_install() {   # arguments as `pip install` takes them
     "$uv" pip install -q --python "$python" --compile-bytecode -c constraints.txt "$@" && return
     say "uv could not install; trying pip"
   fi
-  "$python" -m pip install -q -c constraints.txt "$@"
+  "$python" -m pip install -qq -c constraints.txt "$@"
 }
 
 requirements() { "$python" - "$1" <<'PY'

@@ -103,7 +103,7 @@ class SqliteFile:
                 if connection is None:
                     connection = self._writers[durable] = self._connect(durable=durable)
                 if erase:
-                    pass
+                    connection.execute("PRAGMA secure_delete = ON")
                 try:
                     connection.execute("BEGIN IMMEDIATE")
                     yield connection

@@ -44,7 +44,9 @@ def local(
         for ghost in range(deleted):
             name = documents[0].id if ghost == 0 and number and documents else f"ghost-{number}-{ghost}"
             url = f"https://ghost.example.net/{number}/{ghost}"
-            batch.insert(ghost * 2, page(name, url, "event loop ghost", "event loop regular Katzen ghost", language="en"))
+            batch.insert(
+                ghost * 2, page(name, url, "event loop ghost", "event loop regular Katzen ghost", language="en")
+            )
     paths, rows = [], []
     for number, batch in enumerate(batches):
         paths.append(folder / f"segment-{number}")

@@ -88,7 +88,11 @@ CORPUS: tuple[Document, ...] = (
 )  # fmt: skip
 
 AUTHORITY: Mapping[str, float] = {"a": 0.9, "c": 0.5, "g": 0.5, "l": 0.7}
-ANCHORS: Mapping[str, str] = {"b": "regular expressions\nthe re module", "a": "event loops\ndocumentation", "d": "Katzen"}
+ANCHORS: Mapping[str, str] = {
+    "b": "regular expressions\nthe re module",
+    "a": "event loops\ndocumentation",
+    "d": "Katzen",
+}
 INLINKS: Mapping[str, int] = {"b": 2, "a": 1}
 CLUSTERS: Mapping[str, str] = {"a": "00000000000000aa", "g": "00000000000000aa", "b": "ffffffffffffff01"}
 

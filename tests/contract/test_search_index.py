@@ -69,6 +69,11 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     made.close()
 
 
+@pytest.fixture(scope="module")
+def exact_index(tmp_path_factory: pytest.TempPathFactory) -> LocalIndex:
+    return local(tmp_path_factory.mktemp("exact"), CORPUS, EMBEDDER, segments=3, deleted=2)
+
+
 def agree(left: Evidence, right: Evidence) -> None:
     """All evidence is equal, within float32."""
     assert left.ids == right.ids
@@ -208,12 +213,18 @@ def test_no_retriever_lets_through_what_the_condition_excludes(
     ),
 )  # fmt: skip
 def test_the_lexical_top_is_exact(
-    index: LocalIndex, oracle: MemoryIndex, words: list[str], k: int, k1: float, b: float, weights: dict[str, float]
+    exact_index: LocalIndex,
+    oracle: MemoryIndex,
+    words: list[str],
+    k: int,
+    k1: float,
+    b: float,
+    weights: dict[str, float],
 ) -> None:
     """Any k, k1, b and field weights: the top k by BM25 is the oracle's, ties by id."""
     retrieve = [{"type": "bm25", "k": k, "k1": k1, "b": b, "fields": weights, "terms": {"max_df": 1}}]
     text = " ".join(words)
-    left = index.recall(planned(index, text, retrieve=retrieve, max_results=1))
+    left = exact_index.recall(planned(exact_index, text, retrieve=retrieve, max_results=1))
     right = oracle.recall(planned(oracle, text, retrieve=retrieve, max_results=1))
     assert dict(zip(left.ids, left.ranks["lex"].tolist(), strict=True)) == dict(
         zip(right.ids, right.ranks["lex"].tolist(), strict=True)
@@ -268,7 +279,11 @@ def test_what_is_not_there_is_named(either: SearchIndex, wanted: tuple[str, int]
 
 def test_ids_and_urls_resolve(either: SearchIndex) -> None:
     """An id, its URL, and other spellings of the URL lead to the document; a deleted one leads nowhere."""
-    for reference in ("b", "https://docs.python.org/3/library/re.html", "http://docs.python.org:80/3/library/re.html#x"):
+    for reference in (
+        "b",
+        "https://docs.python.org/3/library/re.html",
+        "http://docs.python.org:80/3/library/re.html#x",
+    ):
         assert either.resolve(reference) == "b"
     assert either.resolve("https://ghost.example.net/0/0") is None
     assert either.resolve("") is None
@@ -276,7 +291,9 @@ def test_ids_and_urls_resolve(either: SearchIndex) -> None:
 
 def test_near_ids_help_with_a_typing_error(either: SearchIndex) -> None:
     """A mistyped URL finds the real one."""
-    assert "https://docs.python.org/3/library/asyncio.html" in either.near_ids("https://docs.python.org/3/libary/asyncio.html")
+    assert "https://docs.python.org/3/library/asyncio.html" in either.near_ids(
+        "https://docs.python.org/3/libary/asyncio.html"
+    )
 
 
 def test_descriptions_agree(tmp_path: Path, oracle: MemoryIndex) -> None:
@@ -289,7 +306,9 @@ def test_descriptions_agree(tmp_path: Path, oracle: MemoryIndex) -> None:
 
 @pytest.mark.parametrize("embedder", [EMBEDDER, None], ids=["vectors", "no vectors"])
 @pytest.mark.parametrize("documents", [(), CORPUS[:1]], ids=["nothing", "one document"])
-def test_small_collections_answer(tmp_path: Path, documents: tuple[object, ...], embedder: HashingEmbedder | None) -> None:
+def test_small_collections_answer(
+    tmp_path: Path, documents: tuple[object, ...], embedder: HashingEmbedder | None
+) -> None:
     """An empty collection, and one without vectors, answer like the oracle."""
     mine, theirs = local(tmp_path, documents, embedder, anchors={}), memory(documents, embedder, anchors={})  # type: ignore[arg-type]
     vector = EMBEDDER.encode(["loop"])[0] if embedder else None
