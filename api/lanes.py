@@ -1,8 +1,8 @@
 """The lanes by which pages get in: given a collection, crawls, extracts again, ingests and builds.
 
 Wires the crawler to the document store and the store to the index, which do not know each other. Blocks; called by
-the command line, by crawl jobs and by ingest. Not for searching. The crawler is imported late: a server that only
-searches starts without it.
+the command line, by crawl jobs and by ingest. Not for searching. The crawler and the building of an index (scipy)
+are imported late: a server that only searches starts without them.
 """
 
 from __future__ import annotations
@@ -18,17 +18,15 @@ import orjson
 from api.embeddings import QueryVectors
 from api.errors import InvalidRequestError
 from api.settings import Settings
-from indexer.build import BuildReport, build
 from indexer.collection import get_collection
 from indexer.embed import load_embedder
-from indexer.importer import import_documents
-from indexer.limits import IngestLimits
-from indexer.progress import Progress
 from ranking.ports import Embedder
 from ranking.types import Document
 
 if TYPE_CHECKING:
     from crawler.events import CrawlEvent
+    from indexer.build import BuildReport
+    from indexer.progress import Progress
 
 Emit = Callable[[dict[str, Any]], None]
 Tell = Callable[[int, int | None, str], None]
@@ -111,6 +109,8 @@ def build_index(
     embedder: Embedder | None = None,
 ) -> dict[str, Any]:
     """Make the collection's documents searchable; returns the report."""
+    from indexer.build import build
+
     target = get_collection(settings.data, collection, tenant)
     told = None if emit is None else lambda progress: emit(_progress(progress))
     report = build(
@@ -150,6 +150,9 @@ def ingest_lines(
 ) -> dict[str, Any]:
     """Store every line or none, then build; returns what was stored and the new generation."""
     from crawler.urls import document_id
+    from indexer.build import build
+    from indexer.importer import import_documents
+    from indexer.limits import IngestLimits
 
     target = get_collection(settings.data, collection, tenant)
     if tell is not None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-import structlog
 
+from api import log
 from api.errors import ConflictingRetryError, InvalidRequestError, OverloadedError
 from api.requests import SearchRequest
 from api.search import Outcome
@@ -23,8 +23,6 @@ from sessions.idempotency import Claim, Conflict, Replay, Running, body_hash
 from sessions.names import new_session_id
 from sessions.store import SessionStore, Snapshot
 from sessions.yields import exhausted, gain, low_yield, stop
-
-log = structlog.get_logger()
 
 RunSearch = Callable[[SearchRequest, SessionState], Outcome]
 

@@ -23,6 +23,7 @@ def run(
         str | None, typer.Option(help="search this collection instead of indexing the corpus")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="only the first topics", min=1)] = None,
+    operators: Annotated[bool, typer.Option("--operators", help="read topics as queries, not as plain words")] = False,
     threads: Annotated[int, typer.Option(help="searches at once", min=1)] = os.cpu_count() or 2,
 ) -> None:
     """Search every topic and measure the answers."""
@@ -48,6 +49,7 @@ def run(
                 collection=collection,
                 threads=threads,
                 limit=limit,
+                operators=operators,
                 progress=reporter.update,
             )
     finally:

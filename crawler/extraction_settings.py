@@ -77,5 +77,5 @@ MAX_LINKS: Final = 10_000  # of one page
 MAX_URL_CHARACTERS: Final = 4_000
 
 # ---- language
-LANGUAGE_CHARACTERS: Final = 1_500  # of text that the classifier reads: more does not change its mind
+LANGUAGE_CHARACTERS: Final = 800  # of text that the classifier reads: more does not change its mind
 LANGUAGE_LEAST_CHARACTERS: Final = 60  # with less, the page's own word counts

@@ -75,7 +75,7 @@ def _hints(element: Element) -> int:
     if attributes.get("role") in _NOISE_ROLES:
         found |= hints.NOISE
     style = attributes.get("style")
-    if "hidden" in attributes or attributes.get("aria-hidden") == "true" or (style and _HIDDEN.search(style)):
+    if "hidden" in attributes or attributes.get("aria-hidden") == "true" or (style and "n" in style and _HIDDEN.search(style)):
         found |= hints.HIDDEN
     return found
 

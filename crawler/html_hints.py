@@ -73,7 +73,9 @@ _META_PAIRS: Final = _set(
     meta-info meta-data read-time reading-time post-time publish-date date-published"""
 )
 _CAPTION: Final = _set("caption captions figcaption bildunterschrift imgcaption copyrightinfo photocredit")
-_ADVERT: Final = re.compile(r"(?:^|[-_])(?:ad|ads)(?:$|[-_])")
+_ADVERT: Final = frozenset(("ad", "ads"))
+_PART: Final = re.compile(r"[-_]+")
+_COMMENT_WORDS: Final = 3
 _LAYOUT: Final = _set("has non no with without is js tag category type format status not enable show hide cat u lg md sm xs col row grid l")
 _BODY: Final = re.compile(
     r"(?:article|post|entry|story|news|blog|artikel|beitrag|page|nota|articulo|noticia|detail)(?:text|body|content|copy|inhalt|cuerpo|contenido)"
@@ -83,30 +85,39 @@ _BODY: Final = re.compile(
 )
 
 
+_BITS: Final[dict[str, int]] = {}
+for _names, _bit in (
+    (_NOISE, NOISE),
+    (_WEAK, WEAK),
+    (_META, META),
+    (_CAPTION, CAPTION),
+    (_COMMENTS, COMMENTS),
+):
+    for _name in _names:
+        _BITS[_name] = _BITS.get(_name, 0) | _bit
+_PAIR_BITS: Final = {**dict.fromkeys(_META_PAIRS, META), **dict.fromkeys(_PAIRS, NOISE)}
+
+
 @lru_cache(maxsize=65_536)
 def _token(token: str) -> int:
-    words = _WORD.findall(_CAMEL.sub("-", token).lower())
+    """The bits of one name, by its words: `relatedPosts`, `related-posts` and `related_posts` are the same."""
+    lowered = token.lower()
+    words = _WORD.findall(lowered if lowered == token else _CAMEL.sub("-", token).lower())
     if not words or words[0] in _LAYOUT:
         return 0
-    found = NOISE if _ADVERT.search(token.lower()) else 0
+    found = 0
+    if words[0] in _ADVERT or words[-1] in _ADVERT:
+        parts = _PART.split(lowered)  # not `Ad` of a camel-case hash
+        found = NOISE if parts[0] in _ADVERT or parts[-1] in _ADVERT else 0
     words = [word for word in words if len(word) > 2] or words
+    previous = ""
     for word in words:
-        if word in _NOISE:
-            found |= NOISE
-        if word in _WEAK:
-            found |= WEAK
-        if word in _COMMENTS and len(words) < 4:
-            found |= COMMENTS
-        if word in _META:
-            found |= META
-        if word in _CAPTION:
-            found |= CAPTION
-    for first, second in zip(words, words[1:], strict=False):
-        pair = f"{first}-{second}"
-        if pair in _PAIRS:
-            found |= NOISE
-        if pair in _META_PAIRS:
-            found |= META
+        found |= _BITS.get(word, 0)
+        if previous:
+            found |= _PAIR_BITS.get(f"{previous}-{word}", 0)
+        previous = word
+    if len(words) > _COMMENT_WORDS:  # item__body__comment names a remark of the author's
+        found &= ~COMMENTS
     if words[0] in _ARTICLE or words[-1] in _ARTICLE:
         found |= ARTICLE
     if _BODY.search("".join(words)):

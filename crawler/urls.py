@@ -28,11 +28,12 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ALREADY: Final = re.compile(
     r"https?://(?:(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,20}|localhost"
     r"|(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!/|:)|(?=[/:]))){4})(?::(?!80/|443/)(?:[1-9]\d{0,3}|[1-5]\d{4}))?"
-    r"(?:/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)?)(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?"
+    r"/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?)?",
+    re.ASCII,
 )
 """URLs that are canonical as they stand: the common case, decided without parsing."""
 _SESSION: Final = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/;?]*", re.IGNORECASE)
-_NUMERIC: Final = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|\d+)", re.IGNORECASE)
+_NUMERIC: Final = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _CONTROL: Final = "".join(map(chr, range(0x21))) + "\x7f"
 _ROUNDS: Final = 5  # each round undoes one layer of escaping; real URLs settle in two

@@ -27,6 +27,7 @@ def evaluate(
     collection: str | None,
     threads: int,
     limit: int | None,
+    operators: bool,
     progress: Progress,
 ) -> dict[str, Any]:
     """measures.json's body. `collection`: search it instead of indexing the corpus; `limit`: first topics only."""
@@ -34,7 +35,7 @@ def evaluate(
     topics = test.topics[:limit] if limit else test.topics
     name = collection or ensure_indexed(engine, test, progress)
     limited = type(test)(test.name, test.folder, topics, test.qrels, test.by_url, test.corpus)
-    run = run_topics(engine, name, limited, request, threads, progress)
+    run = run_topics(engine, name, limited, request, threads, progress, operators)
     measured = measure(run, test.qrels, [topic.id for topic in topics])
     generation = engine.read_collection(name, "default")["generation"]
     body = summary(test.name, measured, dict(request), generation)

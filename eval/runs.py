@@ -6,6 +6,7 @@ Every topic is a stateless search. Not for measuring (measures.py).
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,6 +25,16 @@ TENANT: Final = "default"
 MAX_NAME: Final = 40
 
 Progress = Callable[[int, int, str], None]
+
+
+_SIGNS: Final = re.compile(r"""["“”()*^~:]|(?<!\S)[-+]+""")
+_WORDS: Final = re.compile(r"\b(?:AND|OR|NOT|AROUND)\b")
+
+
+def plain(text: str) -> str:
+    """The topic as words alone: a test collection's quotes and brackets are prose, not operators, and a quoted title
+    that no document holds would otherwise answer with nothing."""
+    return _WORDS.sub(lambda found: found[0].lower(), _SIGNS.sub(" ", text))
 
 
 def ensure_indexed(engine: Engine, test: TestCollection, progress: Progress) -> str:
@@ -50,8 +61,9 @@ def run_topics(
     request: Mapping[str, Any],
     threads: int,
     progress: Progress,
+    operators: bool = False,
 ) -> dict[str, list[tuple[str, float]]]:
-    """topic -> (document id or URL, score), best first."""
+    """topic -> (document id or URL, score), best first. `operators`: read topics as queries, not as plain words."""
     key = "url" if test.by_url else "id"
 
     def search(topic: Topic) -> list[tuple[str, float]]:
@@ -59,7 +71,7 @@ def run_topics(
             "max_results": DEPTH,
             "diversify": {"max_per_site": None},
             **request,
-            "query": topic.text,
+            "query": topic.text if operators else plain(topic.text),
             "collection": collection,
             "session": {"record": False},
             "content": {"passages": 0},

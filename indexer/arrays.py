@@ -111,7 +111,7 @@ class Strings:
     __slots__ = ("_bytes", "_offsets")
 
     def __init__(self, data: Array, offsets: Array) -> None:
-        self._bytes = memoryview(data)
+        self._bytes = data.data
         self._offsets = offsets
 
     @staticmethod

@@ -1,8 +1,9 @@
 """Near-duplicates: given signatures of all documents and a way to their shingles, returns a cluster number for each.
 
 Two documents are near-duplicates when the Jaccard similarity of their 5-word shingles is at least 0.8; a cluster is
-a connected component of that relation and is named after its smallest id. Candidates come from MinHash bands (16 of
-8: Broder 1997; Leskovec, Rajaraman, Ullman, ch. 3), and each is verified on the shingles themselves.
+a connected component of that relation and is named after its smallest id. Candidates come from MinHash bands (25 of
+5, which find a pair at 0.8 with probability 0.99995: Broder 1997; Leskovec, Rajaraman, Ullman, ch. 3), and each that
+the whole signatures do not rule out is verified on the shingles themselves.
 The result depends on the set of documents alone, not on their order or on the batches in which they came: only pairs
 with a new document are looked at, and when a cluster loses a member its others count as new.
 Not for passages, and not for exact copies alone (equal signatures are joined without looking).

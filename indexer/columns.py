@@ -11,10 +11,10 @@ import json
 import math
 from array import array
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
-import tldextract
 
 from indexer.analyze import token_hash, url_depth
 from indexer.arrays import Array, ArrayWriter, Strings, add_strings, strings_of
@@ -26,7 +26,6 @@ from ranking.types import Document, Longs
 
 DATES: Final = ("published", "modified", "fetched")
 CODED: Final = ("site", "domain", "language", "filetype")
-_domain: Final = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 MAX_METADATA_TEXT: Final = 256
 """Characters of a metadata text that filters compare; longer ones are prose, not keys."""
 
@@ -43,8 +42,16 @@ def seconds(date: str | None) -> float:
 
 def registrable(site: str) -> str:
     """The domain that was registered: public suffix and one label; the host itself when it has none."""
-    found = _domain(site)
-    return found.top_domain_under_public_suffix or site
+    found = _suffixes()(site)
+    return str(found.top_domain_under_public_suffix) or site
+
+
+@cache
+def _suffixes() -> Any:
+    """The public suffix list as the package carries it. Imported here: only writing needs it, and it is slow."""
+    import tldextract
+
+    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 
 def language_code(language: str | None) -> str:

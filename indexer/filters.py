@@ -57,7 +57,8 @@ class Conditions:
             masks = [self._evaluate(child, stem) for child in node.children]
             if not masks:
                 return np.full(self._held.rows, isinstance(node, All))
-            return (np.logical_and if isinstance(node, All) else np.logical_or).reduce(masks)
+            whole: Mask = (np.logical_and if isinstance(node, All) else np.logical_or).reduce(masks)
+            return whole
         if isinstance(node, Not):
             return ~self._evaluate(node.child, stem)
         return self._masks.get((node, stem), lambda: self._leaf(node, stem))
@@ -100,13 +101,13 @@ class Conditions:
         return places if all(places) else []
 
     def _prefix(self, node: Prefix) -> list[Longs]:
-        found = []
+        found: list[Longs] = []
         for held in self._held.sets:
             vocabulary = held.vocabulary
             places: set[Place] = {vocabulary.place(token) for token in vocabulary.with_prefix(node.token)}
             for name, field in held.fields.items():
                 if node.field in (None, name):
-                    found.extend(field.postings((place,))[0] + held.offset for place in places)
+                    found.extend(field.postings((place,))[0].astype(np.int64) + held.offset for place in places)
         return found
 
     # ------------------------------------------------------------ structure

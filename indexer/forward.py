@@ -16,7 +16,7 @@ from typing import IO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.arrays import Array, ArrayWriter
+from indexer.arrays import ArrayWriter
 from indexer.vocabulary import VocabularyBuilder
 from ranking.types import Ints, Longs
 

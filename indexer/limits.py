@@ -91,8 +91,8 @@ class ClusterLimits:
     """Near-duplicates (clusters.py)."""
 
     shingle_words: int = limit(5, "words", "what the near-duplicate literature counts in; shorter ones meet by chance")
-    permutations: int = limit(128, "hashes", "16 bands of 8 rows: candidates from a Jaccard near 0.71")
-    bands: int = limit(16, "bands", "as permutations")
+    permutations: int = limit(128, "hashes", "standard error of the estimate 0.035 at a similarity of 0.8")
+    bands: int = limit(25, "bands of 5 hashes", "a pair of similarity 0.8 is found with 0.99995; 0.5 is one in two")
     jaccard: float = limit(0.8, "similarity", "two pages of the same text with another frame")
     estimate_margin: float = limit(
         0.12, "similarity", "three standard errors of the estimate: who misses by more is not verified"

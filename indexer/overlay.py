@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,7 @@ import numpy as np
 from indexer.analyze import algorithm_of
 from indexer.arrays import Array, ArrayWriter, read_arrays, strings_of
 from indexer.errors import GenerationFormatError, IndexerError
-from indexer.forward import ForwardWriter
-from indexer.segment import COLUMNS, read_manifest
+from indexer.layout import COLUMNS, read_manifest
 from indexer.settings import FORMAT, IndexSettings
 from ranking.text import tokenize
 from ranking.types import Doubles, Hashes, Longs, Mask
@@ -71,7 +71,7 @@ def _write_rows(path: Path, overlay: Overlay, ids: Sequence[str]) -> None:
     rank = np.empty(len(ids), np.int64)
     rank[order] = np.arange(len(ids))
     live = ~np.asarray(overlay.deleted, np.bool_)
-    twice = [ids[a] for a, b in zip(order, order[1:], strict=False) if ids[a] == ids[b] and live[a] and live[b]]
+    twice = [ids[a] for a, b in pairwise(order.tolist()) if ids[a] == ids[b] and live[a] and live[b]]
     if twice:
         raise IndexerError(f"document {twice[0]!r} is live in two rows")
     with ArrayWriter(path) as writer:
@@ -85,6 +85,8 @@ def _write_rows(path: Path, overlay: Overlay, ids: Sequence[str]) -> None:
 
 
 def _write_anchors(folder: Path, anchors: Mapping[int, str], algorithms: Sequence[str]) -> None:
+    from indexer.forward import ForwardWriter  # only writing needs it
+
     forward = ForwardWriter((ANCHOR_FIELD,), folder)
     for row, algorithm in enumerate(algorithms):
         text = anchors.get(row)

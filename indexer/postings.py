@@ -67,14 +67,14 @@ class Field:
         if low == high:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         held = self.documents[low:high]
-        at = np.searchsorted(held, documents)
+        at = np.searchsorted(held, documents.astype(np.int32, copy=False))  # another type would copy `held`
         at[at == high - low] = 0
         which = np.flatnonzero(held[at] == documents)
         return which, at[which] + low
 
     def occurrences(self, stem: int, postings: Longs) -> tuple[Longs, Longs]:
         """(starts, counts) in `positions` of these postings of the stem."""
-        low, high = self.slice(stem)
+        high = int(self.pointer[stem + 1])
         begin, end = int(self.uses[stem]), int(self.uses[stem + 1])
         starts = self.before[postings].astype(np.int64)
         after = np.where(postings + 1 < high, self.before[np.minimum(postings + 1, high - 1)], end - begin)
@@ -86,10 +86,9 @@ class Field:
         which, postings = self.find(stem, documents)
         starts, counts = self.occurrences(stem, postings)
         at = ranges(starts, counts)
-        keys: Longs = np.repeat(documents[which].astype(np.int64) << 32, counts) | self.positions[at]
-        if variant >= 0:
-            keys = keys[self.variants[at] == variant]
-        return keys
+        keys: Longs = np.repeat(documents[which].astype(np.int64) << 32, counts)
+        keys |= self.positions[at]
+        return keys if variant < 0 else keys[np.flatnonzero(self.variants[at] == variant)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from indexer.analyze import algorithm_of
 from indexer.arrays import Array, Strings, read_arrays, strings_of
 from indexer.columns import Columns
 from indexer.errors import EmbedderMismatchError, GenerationCorruptError
+from indexer.layout import COLUMNS, LEXICAL, POSTINGS, QUANTISER, TEXTS, VECTORS, read_manifest
 from indexer.lexical import LEXICAL_FIELDS, LexicalReader
 from indexer.overlay import ANCHOR_FIELD, read_anchors, read_rows
 from indexer.postings import PostingSet
 from indexer.scoring import Norms
-from indexer.segment import COLUMNS, LEXICAL, POSTINGS, QUANTISER, TEXTS, VECTORS, read_manifest
 from indexer.settings import STEMMED_LANGUAGES, STEMMED_SHARE, IndexSettings
 from indexer.terms import Terms, main_algorithms
 from indexer.texts import TextReader

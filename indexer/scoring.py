@@ -98,8 +98,7 @@ def bm25(
         tf[at : at + total] += norms.of(name, k1, b)[where[at : at + total]]
         at += total
     gain /= tf
-    scores: Doubles = np.bincount(where, weights=gain, minlength=rows)
-    return scores, len(where)
+    return np.bincount(where, weights=gain, minlength=rows).astype(np.float64, copy=False), len(where)
 
 
 def best_rows(scores: Doubles, k: int, order: Array, allowed: Mask | None = None, signed: bool = False) -> Longs:

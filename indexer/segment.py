@@ -14,18 +14,22 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import numpy as np
 import xxhash
 
 from indexer.analyze import ANALYZER, algorithm_of, body_tokens, url_tokens
-from indexer.arrays import Array, ArrayWriter, add_strings, read_arrays, strings_of
+from indexer.arrays import Array, ArrayWriter, add_strings, read_arrays
 from indexer.columns import ColumnWriter
-from indexer.errors import EmbedderMismatchError, GenerationCorruptError, GenerationFormatError, SettingsMismatchError
+from indexer.errors import EmbedderMismatchError, SettingsMismatchError
 from indexer.forward import ForwardWriter
+from indexer.layout import COLUMNS, LEXICAL, MANIFEST, POSTINGS, QUANTISER, TEXTS, VECTORS
+from indexer.layout import SegmentCounts as SegmentCounts
+from indexer.layout import read_counts as read_counts
+from indexer.layout import read_ids as read_ids
 from indexer.lexical import LEXICAL_FIELDS, LexicalWriter
 from indexer.settings import FORMAT, IndexSettings
 from indexer.split import Split, embedding_text, split
@@ -41,21 +45,7 @@ KnownVectors = Callable[[Sequence[str]], list[Floats | None]]
 Progress = Callable[[int, int], None]
 """(passages embedded or reused so far, passages in all)."""
 
-MANIFEST, COLUMNS, POSTINGS, VECTORS = "segment.json", "columns.bin", "postings.bin", "vectors.bin"
-QUANTISER, TEXTS, LEXICAL = "vectors.faiss", "texts.zst", "tantivy"
 _SCRATCH: Final = "scratch"
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentCounts:
-    documents: int
-    passages: int
-    bytes: int  # of the whole folder
-    words: int
-    embedder: str | None  # Embedder.id; None: no vectors
-    dimension: int
-    embedded: int = 0  # vectors computed by this call
-    reused: int = 0  # vectors taken over
 
 
 def write_segment(
@@ -157,30 +147,6 @@ def known_vectors_of(segments: Sequence[Path]) -> KnownVectors:
         return found
 
     return lookup
-
-
-def read_ids(folder: Path) -> tuple[str, ...]:
-    """Document ids by local row."""
-    return tuple(strings_of(read_arrays(folder / COLUMNS), "id").all())
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """segment.json. Raises GenerationCorruptError or GenerationFormatError."""
-    try:
-        head: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise GenerationCorruptError(f"segment {folder.name} has no readable {MANIFEST}: {error}") from error
-    if head.get("format") != FORMAT or head.get("analyzer") != ANALYZER:
-        raise GenerationFormatError(
-            f"segment {folder.name} has format {head.get('format')}, analyzer {head.get('analyzer')}; this version "
-            f"reads {FORMAT}, {ANALYZER}",
-            hint="build the index again: forage index",
-        )
-    return head
-
-
-def read_counts(folder: Path) -> SegmentCounts:
-    return SegmentCounts(**read_manifest(folder)["counts"])
 
 
 def embedding_key(text: str) -> int:

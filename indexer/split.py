@@ -24,7 +24,7 @@ _UNSPACED: Final = "\u0e00-\u0e7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\
 _PIECE: Final = re.compile(rf"[{_UNSPACED}\uac00-\ud7af]|[^\W\d_]{{1,6}}|\d{{1,3}}|[^\w\s]|_")
 _ASCII_PIECE: Final = re.compile(r"[a-zA-Z]{1,6}|[0-9]{1,3}|[^a-zA-Z0-9\s]")
 _LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
-_HEADING: Final = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))??[ \t]*#*[ \t]*$")
+_HEADING: Final = re.compile(r" {0,3}(#{1,6})(?=[ \t]|$)")
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
 _ITEM: Final = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s")
 _SENTENCE_END: Final = re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？]+[」』）]*\s*|\n\s*")
@@ -32,6 +32,8 @@ _LINE_END: Final = re.compile(r"\n")
 _WORD_END: Final = re.compile(rf"\s+|(?<=[{_UNSPACED}])(?=\S)|(?<=\S)(?=[{_UNSPACED}])")
 _MARKUP: Final = re.compile(r"[*_`]+|!?\[([^\]]*)\]\([^)]*\)")
 HEADING_SEPARATOR: Final = " > "
+MAX_HEADING_CHARACTERS: Final = 300
+"""A longer line is prose, whatever it begins with: headings are repeated with every passage below them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,7 @@ def _units(text: str, settings: IndexSettings) -> Iterator[_Unit]:
         size = estimate(text[start:end])
         if kind == "heading":
             yield _Unit(start, end, size, level, title)
-        elif kind == "whole" and size <= settings.passage_tokens:
-            yield _Unit(start, end, size)
-        elif kind != "whole" and size <= settings.overlap_tokens:
+        elif size <= (settings.passage_tokens if kind == "whole" else settings.overlap_tokens):
             yield _Unit(start, end, size)
         else:
             yield from _cut(text, start, end, settings, _LINE_END if kind == "whole" else _SENTENCE_END)
@@ -125,7 +125,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int, str, int, str]]:
                 yield begun, match.end(), "whole", 0, ""
                 begun, kind, fence = match.end(), "", ""
             continue
-        heading = _HEADING.match(line)
+        heading = _HEADING.match(line) if len(line) <= MAX_HEADING_CHARACTERS else None
         now = "fence" if mark else "heading" if heading else _kind(line)
         if now != kind or now in ("heading", "item", "blank"):
             if begun < at and kind != "blank":
@@ -134,7 +134,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int, str, int, str]]:
         if mark:
             fence = mark[1]
         elif heading:
-            yield at, match.end(), "heading", len(heading[1]), _plain(heading[2] or "")
+            yield at, match.end(), "heading", len(heading[1]), _plain(line[heading.end() :])
             begun, kind = match.end(), ""
     if begun < len(text):
         yield begun, len(text), "whole" if kind in ("table", "fence") else "prose", 0, ""
@@ -150,6 +150,11 @@ def _kind(line: str) -> str:
 
 
 def _plain(heading: str) -> str:
+    """Text of a heading without markup and without the #s that may close it."""
+    heading = heading.strip()
+    closed = heading.rstrip("#")
+    if not closed or closed[-1].isspace():
+        heading = closed
     return " ".join(_MARKUP.sub(lambda match: match[1] or "", heading).split())
 
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from api.engine import Engine
 from api.http.admission import Workers
 from api.http.auth import Keys
+from api.http.bodies import document_bodies
 from api.http.errors import install_error_handlers
 from api.http.metrics import MetricsMiddleware
 from api.http.routes import catalogue, collections, crawls, operations, search, sessions
@@ -51,20 +52,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(MetricsMiddleware)
     for module in (search, catalogue, sessions, collections, crawls, operations):
         app.include_router(module.router)
-    _share_definitions(app)
+    _document_bodies(app)
     return app
 
 
-def _share_definitions(app: FastAPI) -> None:
-    """Move the models that routes document by hand into the components of /openapi.json."""
+def _document_bodies(app: FastAPI) -> None:
+    """/openapi.json names the models that routes read by hand."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
-        schema = generate()
-        shared = schema.setdefault("components", {}).setdefault("schemas", {})
-        for operations_of_path in schema["paths"].values():
-            for operation in operations_of_path.values():
-                shared.update(operation.pop("x-forage-definitions", {}))
-        return schema
+        if app.openapi_schema is None:
+            document_bodies(generate())
+        return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -56,7 +56,7 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
-def tenant_of(request: Request) -> str:
-    """FastAPI dependency: the tenant of this request."""
+async def tenant_of(request: Request) -> str:
+    """FastAPI dependency: the tenant of this request. Async, for FastAPI sends what is not to a thread."""
     keys: Keys = request.app.state.keys
     return keys.tenant(request.headers.get("authorization"), request.headers.get("x-api-key"))

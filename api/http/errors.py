@@ -10,14 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from api import log
 from ranking.errors import ForageError
-
-log = structlog.get_logger()
 
 _HTTP_CODES: Final[Mapping[int, str]] = {
     400: "malformed_request",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
 from fastapi import FastAPI
 
 from api.http.app import create_app
@@ -10,13 +9,5 @@ from api.settings import Settings
 
 
 def app() -> FastAPI:
-    """The application by FORAGE_* settings, with logs as JSON lines on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ]
-    )
+    """The application by FORAGE_* settings."""
     return create_app(Settings())

@@ -43,7 +43,8 @@ def test_a_host_keeps_one_scheme() -> None:
 @pytest.mark.parametrize(
     ("path", "refused"),
     [
-        ("a/b/a/b/a/b/", True), ("a/a/a/a", True), ("1/1/1", False), ("a/b/a/b", False), ("x/" * 30, True), ("q" * 2000, True),
+        ("a/b/a/b/a/b/", True), ("a/a/a/a", True), ("1/1/1", False), ("a/b/a/b", False), ("x/" * 30, True),
+        ("q" * 2000, True),
         ("p?" + "&".join(f"k{i}=1" for i in range(12)), True), ("p?a=1&b=2", False), ("en/docs/en/guide", False),
     ],
 )  # fmt: skip

@@ -25,7 +25,9 @@ Web = dict[str, list[tuple[str, str]]]
 """Page URL (site/path) -> (target, anchor text) of its links."""
 
 
-def graph(web: Web, aliases: Sequence[tuple[str, str]] = (), limits: LinkLimits = LIMITS) -> tuple[LinkGraph, dict[str, int]]:
+def graph(
+    web: Web, aliases: Sequence[tuple[str, str]] = (), limits: LinkLimits = LIMITS
+) -> tuple[LinkGraph, dict[str, int]]:
     """The graph of pages whose id is their URL."""
     rows = {url: row for row, url in enumerate(web)}
     texts: dict[int, str] = {}
@@ -57,15 +59,15 @@ def oracle(web: Web, limits: LinkLimits) -> dict[str, float]:
             moves[urls.index(target), column] = votes[site[url], target] ** -exponent / len(targets[url])
     lost = 1 - limits.damping * moves.sum(axis=0)
     whole = limits.damping * moves + np.outer(np.full(size, 1 / size), lost)
-    rank = np.linalg.lstsq(np.vstack([whole - np.eye(size), np.ones(size)]), np.append(np.zeros(size), 1.0), rcond=None)[0]
+    rank = np.linalg.lstsq(
+        np.vstack([whole - np.eye(size), np.ones(size)]), np.append(np.zeros(size), 1.0), rcond=None
+    )[0]
     return dict(zip(urls, rank.tolist(), strict=True))
 
 
 PAGES = [f"{site}.example/{number}" for site in "abc" for number in range(4)]
-WEBS = st.dictionaries(
-    st.sampled_from(PAGES), st.lists(st.tuples(st.sampled_from([*PAGES, "gone.example/x"]), st.just("text")), max_size=8),
-    min_size=1,
-)  # fmt: skip
+TARGETS = st.tuples(st.sampled_from([*PAGES, "gone.example/x"]), st.just("text"))
+WEBS = st.dictionaries(st.sampled_from(PAGES), st.lists(TARGETS, max_size=8), min_size=1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -73,7 +75,9 @@ WEBS = st.dictionaries(
 def test_pagerank_is_the_fixed_point_of_its_definition(web: Web) -> None:
     """Weights by site, dangling pages, links to nowhere and to oneself included; it sums to one."""
     found, rows = graph(web)
-    source = [rows[url] for url, links in web.items() for target in {t for t, _ in links} if target in web and target != url]
+    source = [
+        rows[url] for url, links in web.items() for target in {t for t, _ in links} if target in web and target != url
+    ]
     target = [rows[t] for url, links in web.items() for t in {t for t, _ in links} if t in web and t != url]
     numbers = {site: number for number, site in enumerate(dict.fromkeys(url.partition("/")[0] for url in web))}
     site = np.array([numbers[url.partition("/")[0]] for url in web])
@@ -103,7 +107,10 @@ def test_inlinks_count_pages_and_sites_that_link(web: Web) -> None:
 
 def test_a_footer_link_does_not_make_a_page_the_top_page() -> None:
     """A thousand pages of one site with the same footer weigh less than four sites that chose to link."""
-    web: Web = {f"big.example/{n}": [("footer.example/", "powered by"), (f"big.example/{(n * 7) % 1000}", "see")] for n in range(1000)}
+    web: Web = {
+        f"big.example/{n}": [("footer.example/", "powered by"), (f"big.example/{(n * 7) % 1000}", "see")]
+        for n in range(1000)
+    }
     web |= {f"site{n}.example/": [("good.example/", "good"), (f"site{n}.example/about", "about")] for n in range(4)}
     web |= {f"site{n}.example/about": [] for n in range(4)} | {"good.example/": [], "footer.example/": []}
     found, rows = graph(web)
@@ -115,7 +122,9 @@ def test_a_footer_link_does_not_make_a_page_the_top_page() -> None:
 
 def test_inside_a_site_more_links_are_more_authority() -> None:
     """As the root of their number."""
-    web: Web = {f"s.example/{n}": [("s.example/often", "often")] + [("s.example/rarely", "r")] * (n < 5) for n in range(100)}
+    web: Web = {
+        f"s.example/{n}": [("s.example/often", "often")] + [("s.example/rarely", "r")] * (n < 5) for n in range(100)
+    }
     web |= {"s.example/often": [], "s.example/rarely": []}
     found, rows = graph(web)
     assert found.authority[rows["s.example/often"]] == 1
@@ -136,7 +145,11 @@ def test_authority_is_a_log_scaled_percentile() -> None:
 
 def test_links_meet_their_page_through_every_spelling() -> None:
     """Scheme, fragment, port, case, trailing slash, and aliases."""
-    web: Web = {"a.example/x": [], "b.example/1": [("A.example:80/x/#part", "x")], "c.example/1": [("a.example/old", "old")]}
+    web: Web = {
+        "a.example/x": [],
+        "b.example/1": [("A.example:80/x/#part", "x")],
+        "c.example/1": [("a.example/old", "old")],
+    }
     found, rows = graph(web, aliases=[("a.example/old", "a.example/x")])
     assert found.inlinks[rows["a.example/x"]] == 2
     without, _ = graph(web)
@@ -146,7 +159,9 @@ def test_links_meet_their_page_through_every_spelling() -> None:
 def test_of_two_pages_with_one_address_the_smaller_id_gets_the_links() -> None:
     """In whichever order they come."""
     pages = [Page("b", "s", url_key("http://s.example/x"), b""), Page("a", "s", url_key("https://s.example/x/"), b"")]
-    linking = encode(Document("z", "http://z.example/", "t", "x", links=(Link("http://s.example/x", "x"),)), StoreLimits())
+    linking = encode(
+        Document("z", "http://z.example/", "t", "x", links=(Link("http://s.example/x", "x"),)), StoreLimits()
+    )
     pages.append(Page("z", "z", None, linking.edges))
     for order in (pages, pages[::-1]):
         found = link_graph(order, (), {"a": 0, "b": 1, "z": 2}, 3, lambda keys: {}, LIMITS)
@@ -174,7 +189,9 @@ def test_anchor_texts_name_their_page_and_boilerplate_names_none() -> None:
 
 def test_anchor_texts_are_bounded() -> None:
     """In number and in characters, however popular a page is."""
-    web: Web = {f"s{n}.example/": [("top.example/", f"text {n} " + "x" * 30)] for n in range(500)} | {"top.example/": []}
+    web: Web = {f"s{n}.example/": [("top.example/", f"text {n} " + "x" * 30)] for n in range(500)} | {
+        "top.example/": []
+    }
     found, rows = graph(web)
     texts = found.anchors[rows["top.example/"]]
     assert len(texts) <= LIMITS.anchor_total
@@ -219,7 +236,10 @@ def read_sites(data: Path, scratch: Path) -> list[Document]:
     specification = json.loads((data / "web-sites-dev.json").read_text())
     roots = {f"{site['package']}{site['root']}/": site for site in specification["sites"] if site["package"] in wanted}
     documents = []
-    with zstandard.open(data / "core-sites-html.tar.zst", "rb") as packed, tarfile.open(fileobj=packed, mode="r|") as archive:
+    with (
+        zstandard.open(data / "core-sites-html.tar.zst", "rb") as packed,
+        tarfile.open(fileobj=packed, mode="r|") as archive,
+    ):
         for member in archive:
             name = member.name.removeprefix("./")
             root = next((root for root in roots if name.startswith(root)), None)

@@ -115,7 +115,8 @@ def test_a_killed_writer_leaves_a_whole_log(path: Path, opened: Opener) -> None:
         acknowledged = int(process.stdout.readline())
         time.sleep(rng.uniform(0.0, 0.1))
         process.send_signal(signal.SIGKILL)
-        rest, _ = process.communicate(timeout=30)
+        rest = process.stdout.read()
+        process.communicate(timeout=30)
         whole_lines = rest[: rest.rfind("\n") + 1].split()  # the last one may have been cut by the kill
         acknowledged = max([acknowledged, *map(int, whole_lines)])
         store = opened(replace(DEFAULTS, live_events=10, fold_step=3, seen_ids=40))
