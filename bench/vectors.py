@@ -32,7 +32,9 @@ class RememberedVectors:
         with self._path.open("r+b") as file:  # the last record of a killed run may be cut
             file.truncate(whole * self._type.itemsize)
         known = np.fromfile(self._path, self._type)
-        self._vectors: dict[bytes, Any] = {bytes(key): row for key, row in zip(known["key"], known["vector"], strict=True)}
+        self._vectors: dict[bytes, Any] = {
+            bytes(key): row for key, row in zip(known["key"], known["vector"], strict=True)
+        }
         self.computed = 0
 
     @property

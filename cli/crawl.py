@@ -13,6 +13,7 @@ def crawl(
     max_pages: Annotated[int, typer.Option(help="stop after so many pages", min=1)] = 10_000,
     depth: Annotated[int | None, typer.Option(help="links away from a seed; default: no limit", min=0)] = None,
     allow_host: Annotated[list[str] | None, typer.Option(help="a host beside the seeds' own; may be repeated")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="leave out URLs in which this regex is found")] = None,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="reach private and loopback addresses")
     ] = False,
@@ -38,6 +39,7 @@ def crawl(
             depth=depth,
             allow_hosts=allow_host or (),
             allow_private=allow_private or settings.allow_private,
+            exclude=exclude or (),
             emit=emit,
         )
     for name, value in report.items():

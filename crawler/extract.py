@@ -7,9 +7,12 @@ time: the crawl runs it in worker processes that have a deadline.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -56,7 +59,8 @@ def extract(
     stated = content_type if content_type is not None else named.get("content-type")
     kind = _kind(body, url, stated)
     if kind == "html":
-        return _read_html(body, url, stated, named, fetched_at)
+        with _collector_at_rest():
+            return _read_html(body, url, stated, named, fetched_at)
     noindex, nofollow = directives({}, named)
     canonical = canonical_of(None, Base(url), named)
     if kind == "pdf":
@@ -75,6 +79,19 @@ def extract(
     else:
         document, reason = None, f"content type {stated or 'unknown'!r} is not read"
     return Extracted(document, canonical, noindex, nofollow, reason=reason)
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """A tree is thousands of objects, and the collector would walk them several times; none is left for it."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _kind(body: bytes, url: str, stated: str | None) -> str:
@@ -130,7 +147,7 @@ def _read_html(
     _release(elements)
     if document is None:
         return Extracted(None, canonical, noindex, nofollow, links, "no text")
-    return Extracted(_with_links(document, links), canonical, noindex, nofollow, links)
+    return Extracted(replace(document, links=links), canonical, noindex, nofollow, links)
 
 
 def _text_of(content: Content, source: str, markup: str) -> str:
@@ -222,9 +239,3 @@ def _document(
         content_hash=hashlib.blake2b(f"{title}\0{text}".encode(), digest_size=16).hexdigest(),
         metadata={key: _CONTROL.sub("", value) if isinstance(value, str) else value for key, value in (metadata or {}).items()},
     )
-
-
-def _with_links(document: Document, links: tuple) -> Document:
-    from dataclasses import replace
-
-    return replace(document, links=links)

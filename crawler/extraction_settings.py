@@ -41,6 +41,7 @@ HEADER_CHARACTERS: Final = 200
 ENOUGH_CHARACTERS: Final = 400  # prose that makes the strictest reading good enough
 ENOUGH_SHARE: Final = 0.3  # or this share of the page's prose...
 ENOUGH_LEAST_CHARACTERS: Final = 100  # ...when it is at least so much
+LIST_PROSE_SHARE: Final = 0.1  # a page with less prose than this share of its text is a list
 CANDIDATE_SHARE: Final = 0.5  # of the prose that is left: what an article, main or article-body must hold
 DESCENT_SHARE: Final = 0.85  # without such an element: go down while one child holds this much
 LEAD_SHARE: Final = 0.6  # text before the content belongs to it when it is prose by this share...
@@ -77,5 +78,5 @@ MAX_LINKS: Final = 10_000  # of one page
 MAX_URL_CHARACTERS: Final = 4_000
 
 # ---- language
-LANGUAGE_CHARACTERS: Final = 800  # of text that the classifier reads: more does not change its mind
+LANGUAGE_CHARACTERS: Final = 500  # of text that the classifier reads: more does not change its mind
 LANGUAGE_LEAST_CHARACTERS: Final = 60  # with less, the page's own word counts

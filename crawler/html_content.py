@@ -13,7 +13,7 @@ from typing import Final
 
 from crawler import extraction_settings as settings
 from crawler import html_hints as hints
-from crawler.html_tree import BLOCKS, HEADINGS, NAVIGATION, Element, drop, restore
+from crawler.html_tree import HEADINGS, NAVIGATION, Element, drop, restore
 
 _SIDE_TAGS: Final = frozenset("footer aside".split())
 _NOISE_ROLES: Final = frozenset(
@@ -25,6 +25,8 @@ _NAMES_IGNORED: Final = frozenset(
 """Tags whose names remove nothing: what they hold is text by nature, or too much."""
 _HIDDEN: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _BODY_PROPERTIES: Final = ("articleBody", "text")
+_TEXT_TAGS: Final = frozenset("p pre ul ol li dl dt dd blockquote figure".split())
+"""Elements that are text, not the place of a text: the descent stops above them."""
 STRICT, LENIENT, TAGS_ONLY = range(3)
 
 
@@ -45,12 +47,17 @@ def find_content(elements: list[Element]) -> Content:
     for element in elements:
         if element.attributes:
             element.hints = _hints(element)
+    if prose < settings.LIST_PROSE_SHARE * chars:
+        return _find_list(elements, chars, prose)
     enough = max(settings.ENOUGH_LEAST_CHARACTERS, settings.ENOUGH_SHARE * prose)
     best = (-1, TAGS_ONLY)
     for reading in (STRICT, LENIENT, TAGS_ONLY):
         if reading:
             restore(elements)
         _drop_noise(elements, reading)
+        if reading == STRICT and root.prose < settings.LIST_PROSE_SHARE * root.chars:
+            restore(elements)
+            return _find_list(elements, chars, prose)
         element = _holder(elements)
         if element.prose >= settings.ENOUGH_CHARACTERS or element.prose >= enough:
             return Content(element, chars, prose, reading)
@@ -61,6 +68,21 @@ def find_content(elements: list[Element]) -> Content:
         _drop_noise(elements, best[1])
         element = _holder(elements)
     return Content(element, chars, prose, best[1])
+
+
+def _find_list(elements: list[Element], chars: int, prose: int) -> Content:
+    """The content of a page without running text (an index, a table of contents): all text counts as prose does."""
+    for element in elements:
+        element.prose = element.chars
+    _drop_noise(elements, STRICT)
+    reading = STRICT
+    if elements[0].chars < settings.ENOUGH_SHARE * chars:
+        restore(elements)
+        for element in elements:
+            element.prose = element.chars
+        _drop_noise(elements, TAGS_ONLY)
+        reading = TAGS_ONLY
+    return Content(_holder(elements), chars, prose, reading)
 
 
 def _hints(element: Element) -> int:
@@ -154,7 +176,7 @@ def _descend(element: Element) -> Element:
     while element.prose:
         least = settings.DESCENT_SHARE * element.prose
         inner = [c for c in element.children if not isinstance(c, str) and not c.dropped and c.prose >= least]
-        if len(inner) != 1 or inner[0].tag in ("p", "pre", "li", "blockquote"):
+        if len(inner) != 1 or inner[0].tag in _TEXT_TAGS:
             break
         element = inner[0]
     return element
@@ -180,7 +202,7 @@ def _with_leads(elements: list[Element], held: Element) -> Element:
                     following.append(child)
                 else:
                     before += child.chars
-                    lead += child.prose
+                    lead += child.chars if child.tag in HEADINGS and not child.link_chars else child.prose
         if before >= settings.SMALL_CHARACTERS and (
             lead <= settings.LEAD_SHARE * before or lead > settings.LEAD_LIMIT * held.prose
         ):
@@ -199,13 +221,3 @@ def _with_leads(elements: list[Element], held: Element) -> Element:
 def _same_name(first: Element, second: Element) -> bool:
     name = first.get("class")
     return bool(name) and first.tag == second.tag and name == second.get("class") and first.tag not in ("article", "li")
-
-
-def is_block(element: Element) -> bool:
-    """Whether an element stands on lines of its own."""
-    return element.tag in BLOCKS or element.holds_block
-
-
-def is_heading(element: Element) -> bool:
-    """Whether an element is h1 to h6."""
-    return element.tag in HEADINGS

@@ -71,9 +71,10 @@ def without_scripts(markup: str) -> tuple[str, list[str]]:
 def bounded(markup: str) -> str:
     """The page with at most MAX_OPEN_ELEMENTS elements open at once; the tags that would go deeper are left out."""
     pieces = markup.split("<")
-    if max(map(len, pieces)) < LONG_TAG_CHARACTERS and (
-        len(pieces) < SMALL_PAGE_TAGS
-        or (len(pieces) < GUARDED_TAGS and len(_STYLED.findall(markup)) < GUARDED_FORMATTING)
+    if (
+        len(pieces) < GUARDED_TAGS
+        and not (max(map(len, pieces)) >= LONG_TAG_CHARACTERS and _has_crowded_tag(markup, pieces))
+        and (len(pieces) < SMALL_PAGE_TAGS or len(_STYLED.findall(markup)) < GUARDED_FORMATTING)
     ):
         return markup
     opened: dict[str, int] = {}
@@ -91,7 +92,7 @@ def bounded(markup: str) -> str:
         start = match.end() - 1
         name = name.lower()
         replacement = None
-        if len(attributes) > MAX_TAG_CHARACTERS and len(_ATTRIBUTE.findall(attributes)) > MAX_TAG_ATTRIBUTES:
+        if _is_crowded(attributes):
             replacement = f"<{name}>"
         if name not in _NEVER_NESTS:
             if closing:
@@ -117,3 +118,19 @@ def bounded(markup: str) -> str:
         return markup
     kept.append(markup[position:])
     return "".join(kept)
+
+
+def _is_crowded(attributes: str) -> bool:
+    return len(attributes) > MAX_TAG_CHARACTERS and len(_ATTRIBUTE.findall(attributes)) > MAX_TAG_ATTRIBUTES
+
+
+def _has_crowded_tag(markup: str, pieces: list[str]) -> bool:
+    """Whether one of the long pieces is a tag with more attributes than any page needs."""
+    position = -1  # of the `<` before the piece
+    for piece in pieces:
+        if len(piece) >= LONG_TAG_CHARACTERS and position >= 0:
+            match = _TAG.match(markup, position)
+            if match is not None and _is_crowded(match[3]):
+                return True
+        position += len(piece) + 1
+    return False

@@ -81,8 +81,10 @@ def links_of(parser: LexborHTMLParser, base: Base) -> tuple[Link, ...]:
         text = " ".join(node.text().split())
         if not text:
             text = attributes.get("title") or attributes.get("aria-label") or attributes.get("alt") or ""
-            if not text and (image := node.css_first("img[alt]")) is not None:
-                text = image.attributes.get("alt") or ""
+            child = node.first_child
+            while not text and child is not None:
+                text = (child.attributes.get("alt") or "") if child.tag == "img" else ""
+                child = child.next
             text = " ".join(text.split())
         relation = attributes.get("rel")
         nofollow = bool(relation) and not _NOT_FOLLOWED.isdisjoint(relation.lower().split())

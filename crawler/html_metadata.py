@@ -81,11 +81,12 @@ def metadata_of(
     """Everything a page says of itself."""
     named = _named(parser)
     article = _article(structured)
+    main_headings = [element for element in elements if element.tag == "h1"]
     title = choose_title(
         _title_element(parser),
         stated=[named.get(name, "") for name in _TITLE],
         headline=_text(article.get("headline")),
-        headings=[element.text() for element in elements if element.tag == "h1"][:3],
+        headings=[_all_text(element) for element in sorted(main_headings, key=lambda e: e.dropped)[:3]],
         site=next((named[name] for name in _SITE if named.get(name)), ""),
         url=url,
     )

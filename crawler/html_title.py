@@ -32,9 +32,12 @@ def choose_title(
     if not title:
         return headings[-1] if headings else ""
     whole = _plain(title)
-    for text in headings:
-        plain = _plain(text)
-        if whole != plain and (whole.startswith(plain) or (whole.endswith(plain) and 2 * len(plain) > len(whole))):
+    known = [(text, _plain(text)) for text in headings]
+    for text, plain in known:
+        if whole != plain and whole.startswith(plain):
+            return text
+    for text, plain in known:
+        if whole != plain and whole.endswith(plain) and 2 * len(plain) > len(whole):
             return text
     shorter = _without_site(title, site, url)
     return shorter if shorter != title else _without_tail(title)

@@ -130,11 +130,12 @@ def parse(markup: str, skipped: frozenset[str] = _SKIPPED | NAVIGATION) -> tuple
         if tag == "-text":
             text = node.text_content
             if not parent.preformatted:
-                words = " ".join(text.split())
-                if not words:
+                if text.isspace():
                     text = " "
-                elif words != text:
-                    text = f"{' ' if text[0].isspace() else ''}{words}{' ' if text[-1].isspace() else ''}"
+                else:
+                    words = " ".join(text.split())
+                    if words != text:
+                        text = f"{' ' if text[0].isspace() else ''}{words}{' ' if text[-1].isspace() else ''}"
             parent.children.append(text)
             node = node.next
             continue

@@ -6,8 +6,9 @@ themselves as http and https alike, and both are one page. Not for robots.txt, n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crawler import urls
 from crawler.errors import SettingsError, UrlError
@@ -15,14 +16,18 @@ from crawler.errors import SettingsError, UrlError
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`hosts` are `host[:port]`; `suffixes` are `.domain`; `schemes` maps a host to its one scheme."""
+    """`hosts` are `host[:port]`; `suffixes` are `.domain`; `schemes` maps a host to its one scheme; a URL in which
+    one of `excluded` (regular expressions) is found is outside."""
 
     hosts: frozenset[str] = frozenset()
     suffixes: tuple[str, ...] = ()
     schemes: Mapping[str, str] = field(default_factory=dict)
+    excluded: tuple[re.Pattern[str], ...] = ()
 
     def allows(self, url: str) -> bool:
         """Whether this canonical URL is inside."""
+        if any(pattern.search(url) for pattern in self.excluded):
+            return False
         name = urls.netloc(url)
         return name in self.hosts or (bool(self.suffixes) and f".{name}".endswith(self.suffixes))
 
@@ -49,7 +54,7 @@ class Scope:
         name, scheme = urls.netloc(url), url[: url.index(":")]
         if known_scheme:
             scheme = self.schemes.get(name, scheme)
-        return Scope(self.hosts | {name}, self.suffixes, {**self.schemes, name: scheme})
+        return replace(self, hosts=self.hosts | {name}, schemes={**self.schemes, name: scheme})
 
     def with_hosts(self, allowed: Iterable[str]) -> Scope:
         """This scope with `host`, `host:port` and `*.domain` entries. Raises SettingsError."""
@@ -68,4 +73,11 @@ class Scope:
                 suffixes.append(f".{name}")
             else:
                 hosts.add(name)
-        return Scope(frozenset(hosts), tuple(dict.fromkeys(suffixes)), self.schemes)
+        return replace(self, hosts=frozenset(hosts), suffixes=tuple(dict.fromkeys(suffixes)))
+
+    def without(self, patterns: Iterable[str]) -> Scope:
+        """This scope less the URLs in which one of these regular expressions is found. Raises SettingsError."""
+        try:
+            return replace(self, excluded=tuple(re.compile(pattern) for pattern in patterns))
+        except re.error as error:
+            raise SettingsError(f"not a regular expression: {error}", path="exclude", hint=r"write /private/") from error

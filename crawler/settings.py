@@ -26,6 +26,7 @@ class CrawlSettings:
     max_pages: int = 10_000  # pages answered with content (200, 304) per run: a day's polite crawl of one site
     depth: int | None = None  # links from a seed; None: no limit. 0: the seeds alone
     allow_hosts: tuple[str, ...] = ()  # besides the seeds' hosts: `host`, `host:port` or `*.domain`
+    exclude: tuple[str, ...] = ()  # regular expressions: a URL in which one is found is left out
     requests_per_page: int = 4  # at most this many requests per page of max_pages (+1,000): endless errors end too
 
     # ---- what may be reached

@@ -36,6 +36,7 @@ _SESSION: Final = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/;?]*", re.IGNORE
 _NUMERIC: Final = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _CONTROL: Final = "".join(map(chr, range(0x21))) + "\x7f"
+_INNER: Final = re.compile("[\x00-\x20\x7f]")
 _ROUNDS: Final = 5  # each round undoes one layer of escaping; real URLs settle in two
 _PLACE: Final = "http://h.example"  # stands for the host while courlan and w3lib do the path
 _BINARY_ENDINGS: Final = (
@@ -84,9 +85,11 @@ def _tracks(piece: str) -> bool:
 
 def _split(url: str) -> SplitResult:
     """Parts of `url`, scheme lower case; UrlError unless it is http(s) with a host."""
-    text = url.strip(_CONTROL).replace("\t", "").replace("\n", "").replace("\r", "").replace(" ", "%20")
+    text = url.strip(_CONTROL).replace("\t", "").replace("\n", "").replace("\r", "")
+    text = _INNER.sub(lambda match: f"%{ord(match[0]):02X}", text)
+    head, mark, query = text.partition("?")
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(head.replace("\\", "/") + mark + query)  # as browsers do for http
         _ = parts.port
     except ValueError as error:
         raise UrlError(f"not a URL: {url[:200]!r} ({error})") from error

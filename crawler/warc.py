@@ -147,7 +147,8 @@ class Archive:
             if name.lower() not in ("transfer-encoding", "content-length")
         ]
         kept.append(("Content-Length", str(len(answer.raw))))
-        http = StatusAndHeaders(f"{answer.status} {answer.phrase}".strip(), kept, protocol="HTTP/1.1")
+        phrase = answer.phrase.encode("ascii", "replace").decode()
+        http = StatusAndHeaders(f"{answer.status} {phrase}".strip(), kept, protocol="HTTP/1.1")
         if revisit_of is None:
             record = writer.create_warc_record(
                 answer.address,

@@ -77,7 +77,7 @@ class Workspace:
         scope = base if going_on else Scope(schemes=base.schemes)
         for name, _ in names:
             scope = scope.with_page(name, known_scheme=True)
-        self.scope = scope.with_hosts(self._settings.allow_hosts)
+        self.scope = scope.with_hosts(self._settings.allow_hosts).without(self._settings.exclude)
         for name, _ in names:
             self._follow_seed(name)
         self.run = state["number"] + (0 if going_on else 1)

@@ -49,7 +49,7 @@ def clusters(
     """
     limits = limits or ClusterLimits()
     size = len(ids)
-    fresh = live & (fresh | np.isin(previous, lost))
+    fresh = live & fresh
     parent = np.arange(size)
     settled = np.flatnonzero(live & ~fresh)
     _join_equal(parent, settled, previous[settled])

@@ -141,6 +141,11 @@ class ColumnWriter:
                     texts.append((row, item))
 
     def write(self, writer: ArrayWriter) -> None:
+        """Raises ValueError for an id that occurs twice."""
+        if len(set(self._ids)) < len(self._ids):
+            seen: set[str] = set()
+            twice = next(value for value in self._ids if value in seen or seen.add(value))  # type: ignore[func-returns-value]
+            raise ValueError(f"document {twice!r} occurs twice in one segment")
         add_strings(writer, "id", self._ids)
         hashes = _Pairs()
         for row, identifier in enumerate(self._ids):

@@ -120,6 +120,14 @@ class DocumentStore:
                 _set_revision(connection, _next_revision(connection))
             return changed
 
+    def redirect(self, pairs: Iterable[tuple[str, str]]) -> int:
+        """(URL, URL of the page that it leads to), as a crawl knows them: `alias` for those whose page is stored.
+
+        Returns how many aliases were new or changed.
+        """
+        known = ((url, self.find(target)) for url, target in pairs)
+        return self.alias([(url, id) for url, id in known if id is not None])
+
     # ------------------------------------------------------------ reading
 
     @contextmanager

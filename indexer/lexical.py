@@ -40,6 +40,7 @@ class LexicalWriter:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self._folder = folder
+        self._closed = False
         self._index = tantivy.Index(_schema(), str(folder))
         self._writer = self._index.writer(WRITER_BYTES, 1)
 
@@ -50,11 +51,18 @@ class LexicalWriter:
         document.add_unsigned(_ROW, row)
         self._writer.add_document(document)
 
+    def abandon(self) -> None:
+        """Stop writing, so that the folder can be removed."""
+        if not self._closed:
+            self._writer.rollback()
+        del self._writer, self._index
+
     def close(self) -> None:
         """Commit. Raises OSError when the disk is full."""
         try:
             self._writer.commit()
             self._writer.wait_merging_threads()
+            self._closed = True
         except ValueError as error:
             if "No space left" in str(error) or "os error 28" in str(error):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder)) from error

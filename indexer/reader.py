@@ -47,6 +47,7 @@ class Segment:
                 hint="build the index again: forage index --rebuild",
             )
         self.folder, self.offset = folder, offset
+        self.embedded = counts["embedder"] is not None
         self.documents: int = counts["documents"]
         self.passages: int = counts["passages"]
         self.default_language = str(manifest["settings"].get("default_language", IndexSettings().default_language))
@@ -64,7 +65,7 @@ class Segment:
 
     @cached_property
     def vectors(self) -> VectorReader | None:
-        if not (self.folder / VECTORS).exists():
+        if not self.embedded:
             return None
         vectors = read_arrays(self.folder / VECTORS)["vectors"]
         if len(vectors) != self.passages:

@@ -86,7 +86,7 @@ def write_segment(
         return counts
     except BaseException:
         if batch is not None:
-            batch.close()
+            batch.abandon()
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -209,6 +209,10 @@ class _Batch:
             self._columns.write(columns)
             self._texts.write(columns)
             self._table.write(columns)
+
+    def abandon(self) -> None:
+        self._lexical.abandon()
+        self.close()
 
     def close(self) -> None:
         """Let go of every file; nothing is made durable by it."""

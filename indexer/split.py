@@ -119,6 +119,8 @@ def _blocks(text: str) -> Iterator[tuple[int, int, str, int, str]]:
     begun, kind, fence = 0, "", ""
     for match in _LINE.finditer(text):
         at, line = match.start(), match.group().rstrip("\n\r")
+        if not line and kind == "blank" and not fence:
+            continue
         mark = _FENCE.match(line)
         if fence:
             if mark and mark[1][0] == fence[0] and len(mark[1]) >= len(fence) and not line[mark.end() :].strip():
@@ -160,6 +162,8 @@ def _plain(heading: str) -> str:
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     piece = text[start:end]
+    if not piece or piece.isspace():
+        return end, end
     return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
 
 

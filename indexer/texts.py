@@ -76,8 +76,11 @@ class TextReader:
 
     def __init__(self, path: Path, arrays: Mapping[str, Array]) -> None:
         self._frames, self._first = arrays["text.frames"], arrays["text.first"]
-        with path.open("rb") as file:
-            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self._frames[-1] else b""
+        try:
+            with path.open("rb") as file:
+                self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self._frames[-1] else b""
+        except (OSError, ValueError) as error:
+            raise GenerationCorruptError(f"{path.name} in {path.parent.name} cannot be read: {error}") from error
         if len(self._data) != int(self._frames[-1]):
             raise GenerationCorruptError(f"{path.name} in {path.parent.name} is cut: {len(self._data)} bytes")
 

@@ -113,7 +113,28 @@ DENSE_TO_BM25: Final = define(
     2.0,
     "weight",
     "0 to 1,000",
-    "weight of dense for 1 of bm25: bm25 + 1.0 cos is bm25 + 2.0 (1 + cos)/2 less 1, the best mix over six dev sets",
+    "weight of dense for 1 of bm25 where a query has no word to read: bm25 + 1.0 cos is bm25 + 2.0 (1 + cos)/2 less 1",
+)
+DENSE_CEILING: Final = define(
+    "DENSE_CEILING",
+    13.0,
+    "weight",
+    "0 to 1,000",
+    "weight of dense for a query that says just enough to single out a document; 8 to 16 are within half a point",
+)
+DENSE_DECAY: Final = define(
+    "DENSE_DECAY",
+    1.5,
+    "",
+    "0 to 4",
+    "power of ln N / sum idf: 1 for the scale of normalised bm25, a half for the averaging of its terms; see ADR 10",
+)
+DENSE_FLOOR: Final = define(
+    "DENSE_FLOOR",
+    0.25,
+    "weight",
+    "0 to 1,000",
+    "least weight of dense: it orders documents that words cannot tell apart; 1.0 costs one-word queries 2 points",
 )
 
 # ---------------------------------------------------------------- passages and shingles

@@ -13,7 +13,7 @@ from ranking.plan import plan
 from ranking.ports import SearchIndex
 from ranking.query import parse
 from ranking.text import tokenize
-from ranking.types import Document, Floats, Link, Plan
+from ranking.types import Document, Doubles, Floats, Link, Plan
 
 
 class HashingEmbedder:
@@ -24,6 +24,7 @@ class HashingEmbedder:
 
     def __init__(self) -> None:
         self.encoded = 0
+        self._words: dict[str, Doubles] = {}
 
     def encode(self, texts: Sequence[str]) -> Floats:
         self.encoded += len(texts)
@@ -33,8 +34,10 @@ class HashingEmbedder:
     def _one(self, text: str) -> Floats:
         total = np.full(self.dimension, 1e-3)
         for token in tokenize(text):
-            seed = int.from_bytes(hashlib.sha256(token.encode("utf-8", "replace")).digest()[:4], "big")
-            total = total + np.random.default_rng(seed).normal(size=self.dimension)
+            if token not in self._words:
+                seed = int.from_bytes(hashlib.sha256(token.encode("utf-8", "replace")).digest()[:4], "big")
+                self._words[token] = np.random.default_rng(seed).normal(size=self.dimension)
+            total = total + self._words[token]
         return np.asarray(total / np.linalg.norm(total), np.float32)
 
 

@@ -187,6 +187,16 @@ def test_pages_are_found_by_url_and_alias(store: DocumentStore) -> None:
     assert store.find("http://a.example/two") is None
 
 
+def test_redirects_become_aliases_of_pages_that_are_stored(store: DocumentStore) -> None:
+    """A crawl knows URLs; those that lead nowhere are left out."""
+    store.add([page(1)])
+    moved = [("http://a.example/moved", "http://a.example/1"), ("http://a.example/lost", "http://a.example/404")]
+    assert store.redirect(moved) == 1
+    assert store.redirect(moved) == 0
+    assert store.find("http://a.example/moved") == "d1"
+    assert store.find("http://a.example/lost") is None
+
+
 def test_many_threads_write_and_read(store: DocumentStore) -> None:
     """No lost update and no torn read among eight threads."""
     failures: list[BaseException] = []

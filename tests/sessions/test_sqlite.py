@@ -313,11 +313,11 @@ def test_delete_leaves_no_bytes_behind(path: Path, opened: Opener) -> None:
     """After DELETE neither the file nor its log holds a word of the session."""
     store = opened(replace(DEFAULTS, live_events=3, fold_step=1))
     for number in range(8):
-        call(
-            store,
-            search(f"needle in query {number}", shown=(shown(f"needle-document-{number}", title="needle title"),)),
-        )
+        results = (shown(f"needle-document-{number}", title="needle " * 2_000),)  # long: it overflows its page
+        store.commit("t", "s", [search(f"needle {number}", shown=results)], lambda seq: b"needle " * 5_000)
     call(store, search("hay", "hay"), session="other")
+    store.close()  # so that everything is in the file itself, not in its log
+    store = opened()
     assert any(b"needle" in file.read_bytes() for file in path.parent.iterdir())
     assert store.delete("t", "s")
     assert not any(b"needle" in file.read_bytes() for file in path.parent.iterdir())

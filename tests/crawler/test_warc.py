@@ -1,0 +1,136 @@
+"""The archive: what was written comes back, and damage costs only what it hit."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from warcio.archiveiterator import ArchiveIterator
+
+from crawler.errors import ArchiveError
+from crawler.fetch import Fetched
+from crawler.warc import Archive, Position, archive_files, read_at, repair, scan
+
+
+def answer(number: int, body: bytes | None = None, **more: object) -> Fetched:
+    raw = b"<p>page %d</p>" % number * 40 if body is None else body
+    headers = (("Content-Type", "text/html"), ("ETag", f'"{number}"'), ("Transfer-Encoding", "chunked"), ("X-E", "é"))
+    fields: dict[str, object] = {
+        "address": f"http://h.org/{number}?%FC=1", "status": 200, "headers": headers, "raw": raw, "body": raw,
+        "at": time.time(), "seconds": 0.1,
+        "phrase": "Ökay", "peer": "127.0.0.1", "request_headers": (("User-Agent", "ForageBot"),), **more,
+    }  # fmt: skip
+    return Fetched(**fields)  # type: ignore[arg-type]
+
+
+def write(folder: Path, count: int, size: int = 1 << 30) -> list[Position]:
+    archive = Archive(folder, size=size, level=3, software="test")
+    places = [archive.append(f"http://h.org/{number}", number, answer(number)) for number in range(count)]
+    archive.close()
+    return places
+
+
+def test_what_is_written_comes_back(tmp_path: Path) -> None:
+    """Status, headers, body, date, name and depth survive; the transfer's own encoding does not."""
+    places = write(tmp_path, 3)
+    found = read_at(tmp_path, places[2])
+    assert (found.url, found.depth, found.kind) == ("http://h.org/2", 2, "response")
+    assert (found.answer.status, found.answer.body) == (200, answer(2).body)
+    assert found.answer.header("etag") == '"2"'
+    assert found.answer.header("transfer-encoding") is None
+    assert abs(found.answer.at - time.time()) < 60
+
+
+def test_bodies_are_kept_as_sent(tmp_path: Path) -> None:
+    """A compressed body stays compressed in the archive and is decoded when read."""
+    archive = Archive(tmp_path, size=1 << 30, level=3, software="test")
+    packed = gzip.compress(b"hello")
+    headers = (("Content-Encoding", "gzip"),)
+    place = archive.append("http://h.org/", 0, answer(1, packed, headers=headers))
+    archive.close()
+    found = read_at(tmp_path, place).answer
+    assert (found.raw, found.body) == (packed, b"hello")
+
+
+def test_other_tools_read_it(tmp_path: Path) -> None:
+    """Oracle: warcio's own reader and its digest check."""
+    archive = Archive(tmp_path, size=1 << 30, level=3, software="test")
+    archive.append("http://h.org/1", 0, answer(1))
+    archive.append("http://h.org/1", 0, answer(1, b"", status=304), revisit_of="2024-01-01T00:00:00Z")
+    archive.close()
+    with (tmp_path / archive_files(tmp_path)[0]).open("rb") as source:
+        records = [
+            (record.rec_type, record.rec_headers.get_header("WARC-Profile") or "", record.content_stream().read())
+            for record in ArchiveIterator(source, check_digests="raise")
+        ]
+    kinds = [kind for kind, _, _ in records]
+    assert kinds == ["warcinfo", "response", "request", "revisit", "request"]
+    assert records[1][2] == answer(1).body
+    assert records[3][1].endswith("server-not-modified")
+
+
+def test_files_are_rotated_by_size(tmp_path: Path) -> None:
+    """A full file is followed by the next; scanning reads them in order."""
+    write(tmp_path, 20, size=2000)
+    assert len(archive_files(tmp_path)) > 2
+    assert [found.url for found in scan(tmp_path)] == [f"http://h.org/{number}" for number in range(20)]
+
+
+def test_appending_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """A second writer continues the last file."""
+    write(tmp_path, 2)
+    write(tmp_path, 2)
+    assert len(archive_files(tmp_path)) == 1
+    assert len(list(scan(tmp_path))) == 4
+
+
+@given(st.integers(1, 4000))
+@settings(max_examples=40)
+def test_a_torn_end_is_cut_off(tmp_path_factory: pytest.TempPathFactory, lost: int) -> None:
+    """Law: however many bytes of the end are missing, repair leaves exactly the records that were whole."""
+    folder = tmp_path_factory.mktemp("warc")
+    places = write(folder, 5)
+    path = folder / places[0].file
+    whole = path.stat().st_size
+    cut = max(0, whole - lost)
+    os.truncate(path, cut)
+    end = repair(folder)
+    assert end is not None
+    assert path.stat().st_size == end.offset <= cut
+    kept = [found.position for found in scan(folder)]
+    assert kept == places[: len(kept)]
+    assert all(place.offset >= end.offset for place in places[len(kept) :])
+    archive = Archive(folder, size=1 << 30, level=3, software="test")
+    again = archive.append("http://h.org/again", 0, answer(9))
+    archive.close()
+    assert read_at(folder, again).url == "http://h.org/again"
+
+
+def test_damage_in_the_middle_costs_one_record(tmp_path: Path) -> None:
+    """A record overwritten with noise is passed over; those behind it are read, and repair cuts nothing."""
+    places = write(tmp_path, 5)
+    path = tmp_path / places[0].file
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(places[2].offset + 40)
+        file.write(os.urandom(60))
+    repair(tmp_path)
+    assert path.stat().st_size == size
+    assert [found.url[-1] for found in scan(tmp_path)] == ["0", "1", "3", "4"]
+    with pytest.raises(ArchiveError, match="cut or broken"):
+        read_at(tmp_path, places[2])
+
+
+def test_places_that_hold_nothing(tmp_path: Path) -> None:
+    """A missing file or an offset behind the end is an ArchiveError that says where."""
+    write(tmp_path, 1)
+    with pytest.raises(ArchiveError, match=r"forage-00009\.warc\.gz"):
+        read_at(tmp_path, Position("forage-00009.warc.gz", 0))
+    with pytest.raises(ArchiveError, match="byte 999999"):
+        read_at(tmp_path, Position("forage-00001.warc.gz", 999_999))
+    assert repair(tmp_path / "nothing") is None
