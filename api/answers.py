@@ -141,7 +141,7 @@ def missing_terms(plan: Plan, evidence: Evidence, row: int) -> list[str]:
     """Query terms that stand in no field of this candidate, as the query wrote them."""
     if not plan.terms:
         return []
-    found = evidence.tf[:, :, row].any(axis=0)
+    found: list[bool] = evidence.tf[:, :, row].any(axis=0).tolist()
     missing = [
         planned.term.token for planned, there in zip(plan.terms, found, strict=True) if planned.scored and not there
     ]

@@ -263,4 +263,3 @@ class Engine:
     def encode(self, text: str) -> Floats:
         """A query's vector."""
         return self._vectors.encode(text)[0]
-

@@ -95,7 +95,9 @@ def reextract(settings: Settings, tenant: str, collection: str, *, emit: Emit) -
 
     target = get_collection(settings.data, collection, tenant)
     with target.documents() as documents:
-        report = reextract_folder(target.folder, documents, CrawlSettings(), lambda event: emit(_event(event)))
+        report = asyncio.run(
+            reextract_folder(target.folder, documents, CrawlSettings(), lambda event: emit(_event(event)))
+        )
     return asdict(report)
 
 
@@ -187,7 +189,7 @@ def ingest_objects(
         rows = payload["documents"] if set(payload) == {"documents"} else [payload]
     if not isinstance(rows, list) or not rows:
         raise InvalidRequestError(
-            "send one document, a non-empty list of them, or {\"documents\": [...]}",
+            'send one document, a non-empty list of them, or {"documents": [...]}',
             path="$",
             hint='for example {"id": "1", "title": "...", "text": "..."}',
         )
@@ -203,4 +205,3 @@ def html_document(html: str, url: str) -> Document:
     if extracted.document is None:
         raise InvalidRequestError(f"no text could be extracted: {extracted.reason}", path="html")
     return extracted.document
-

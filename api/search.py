@@ -65,7 +65,7 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An answer without its session part, and what the session must record of it."""
+    """An answer without its session part, and what the session must record of it (nothing with `record: false`)."""
 
     body: dict[str, Any]
     shown: tuple[Shown, ...]
@@ -160,7 +160,8 @@ def search(
     watch.lap("answer", len(hits), len(results))
     body["trace"] = answers.trace(watch.stages, watch.total_ms, plan.postings, degraded, request.explain)
     body["notices"] = answers.notices(query.notices, notices, ranking.notices, emptied(plan, evidence, query, index))
-    return Outcome(body, shown_of(hits), index.statistics.generation, resolved, ranking)
+    shown = shown_of(hits) if request.session.record else ()
+    return Outcome(body, shown, index.statistics.generation, resolved, ranking)
 
 
 def emptied(plan: Plan, evidence: Evidence, query: Query, index: SearchIndex) -> tuple[Notice, ...]:
@@ -258,7 +259,11 @@ def dry_run(
         "resolved": resolved,
         "query": answers.query_report(plan, query.operators, counts, None),
         "stages": [
-            {"name": f"recall.{retriever.name}", "postings": plan.postings if retriever.type == "bm25" else 0, "ms": None}
+            {
+                "name": f"recall.{retriever.name}",
+                "postings": plan.postings if retriever.type == "bm25" else 0,
+                "ms": None,
+            }
             for retriever in plan.retrievers
         ],
         "matches": {"estimate": matches, "low": matches, "high": matches},

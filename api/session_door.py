@@ -67,9 +67,7 @@ class SessionDoor:
             self._give_up(claim)
             raise
 
-    def _answer(
-        self, request: SearchRequest, tenant: str, body: str, claim: Claim | None, run: RunSearch
-    ) -> Reply:
+    def _answer(self, request: SearchRequest, tenant: str, body: str, claim: Claim | None, run: RunSearch) -> Reply:
         store = self._store
         session_id = request.session_id or new_session_id()
         snapshot = store.load(tenant, session_id) if request.session_id else None
@@ -86,6 +84,7 @@ class SessionDoor:
         new, best_new = gain(state, outcome.shown)
         outcome.body["session_id"] = session_id
         outcome.resolved["session_id"] = session_id
+        outcome.resolved["why"] = None  # free reasoning is encoded with the query and never stored, nor are these bytes
         draft = Draft(
             kind="search",
             branch=request.branch,
@@ -115,7 +114,9 @@ class SessionDoor:
         outcome = run(request, SessionState())
         outcome.body["session_id"] = request.session_id
         outcome.body["trace"]["degraded"].append(DEGRADED)
-        notice = Notice("session_unavailable", "the session store failed: this answer is stateless and was not recorded")
+        notice = Notice(
+            "session_unavailable", "the session store failed: this answer is stateless and was not recorded"
+        )
         outcome.body["notices"].append({"code": notice.code, "message": notice.message})
         return Reply(orjson.dumps(outcome.body))
 
@@ -157,8 +158,5 @@ def session_body(
         "served_from": "index",
         "profile_terms": [],
         "budget_left": snapshot.budget_left() if snapshot else None,
-        "stop": stop(
-            min_new=rule.min_new, min_gain=rule.min_gain, new=new, best_new=best_new, exhausted=is_exhausted
-        ),
+        "stop": stop(min_new=rule.min_new, min_gain=rule.min_gain, new=new, best_new=best_new, exhausted=is_exhausted),
     }
-

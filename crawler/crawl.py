@@ -427,8 +427,7 @@ class _Crawl:
             for flight in (self._flight.get(outcome.page.host), self._flight.get("")):
                 if flight is not None:
                     flight.discard(outcome.page.url)
-        if outcomes:
-            self._counts = replace(effects.counts, requests=self._fetcher.requests)
+        self._counts = replace(effects.counts, requests=self._fetcher.requests)
         if effects.replays:
             self._replays = True
         for host in effects.hosts:

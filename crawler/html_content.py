@@ -47,7 +47,7 @@ def find_content(elements: list[Element]) -> Content:
     for element in elements:
         if element.attributes:
             element.hints = _hints(element)
-    if prose < settings.LIST_PROSE_SHARE * chars:
+    if prose < max(settings.LIST_PROSE_SHARE * chars, settings.LIST_PROSE_LEAST) or _has_index(elements):
         return _find_list(elements, chars, prose)
     enough = max(settings.ENOUGH_LEAST_CHARACTERS, settings.ENOUGH_SHARE * prose)
     best = (-1, TAGS_ONLY)
@@ -68,6 +68,12 @@ def find_content(elements: list[Element]) -> Content:
         _drop_noise(elements, best[1])
         element = _holder(elements)
     return Content(element, chars, prose, best[1])
+
+
+def _has_index(elements: list[Element]) -> bool:
+    """Whether most of the page is one table of contents or index."""
+    least = settings.INDEX_SHARE * elements[0].chars
+    return any(element.hints & hints.INDEX and element.chars > least for element in elements)
 
 
 def _find_list(elements: list[Element], chars: int, prose: int) -> Content:
@@ -97,6 +103,8 @@ def _hints(element: Element) -> int:
     if attributes.get("role") in _NOISE_ROLES:
         found |= hints.NOISE
     style = attributes.get("style")
+    if attributes.get("role") == "tabpanel":  # hidden until its tab is chosen, and content all the same
+        return found
     if "hidden" in attributes or attributes.get("aria-hidden") == "true" or (style and "n" in style and _HIDDEN.search(style)):
         found |= hints.HIDDEN
     return found
@@ -111,7 +119,7 @@ def _drop_noise(elements: list[Element], reading: int) -> None:
         share = settings.SURE_NOISE_LIMIT
         if tag in NAVIGATION or tag in _SIDE_TAGS:
             noise = True
-        elif not names or reading == TAGS_ONLY:
+        elif (not names and tag != "figcaption") or reading == TAGS_ONLY:
             continue
         elif names & hints.HIDDEN:
             noise = True
@@ -119,7 +127,8 @@ def _drop_noise(elements: list[Element], reading: int) -> None:
             continue
         else:
             noise, share = _named_noise(element, reading)
-        if noise and tag not in ("html", "body", "main") and element.prose <= share * total:
+        limit = max(share * total, settings.NOISE_LEAST_CHARACTERS)
+        if noise and tag not in ("html", "body", "main") and element.prose <= limit:
             drop(elements, element)
 
 
@@ -202,7 +211,7 @@ def _with_leads(elements: list[Element], held: Element) -> Element:
                     following.append(child)
                 else:
                     before += child.chars
-                    lead += child.chars if child.tag in HEADINGS and not child.link_chars else child.prose
+                    lead += child.prose
         if before >= settings.SMALL_CHARACTERS and (
             lead <= settings.LEAD_SHARE * before or lead > settings.LEAD_LIMIT * held.prose
         ):

@@ -18,6 +18,7 @@ BODY: Final = 16  # article-body, entry-content
 META: Final = 32  # byline, date, tags
 CAPTION: Final = 64
 HIDDEN: Final = 128
+INDEX: Final = 256  # table of contents
 
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD: Final = re.compile(r"[a-z]+")
@@ -33,7 +34,7 @@ _NOISE: Final = _set(
     share shares sharing sharebar sharebuttons sharedaddy shariff social socials socialmedia addthis addtoany facebook twitter whatsapp pinterest
     linkedin xing reddit flattr teilen compartir partager related relatedposts relatedarticles yarpp outbrain taboola plista
     recommended recommendation recommendations recommend recirculation recirc trending popular mostread newsletter newsletters
-    subscribe subscription signup optin mailchimp cookie cookies cookiebanner consent gdpr adv advert adverts advertise
+    subscribe subscription signup optin mailchimp cookie cookies cookiebanner cookieconsent cookiebar cookienotice consent gdpr adv advert adverts advertise
     advertising advertisement advertisements adsense adslot adbox adunit dfp gpt promo promos promotion promobox sponsor sponsors
     sponsored werbung anzeige publicidad popup popmake pum lightbox tooltip offcanvas toast snackbar pagination pager paging pagenavi
     toolbar login register searchform searchbox taglist tagcloud tags disclaimer copyright imprint donate donation noprint
@@ -49,7 +50,7 @@ _PAIRS: Final = _set(
     right-rail left-rail sign-up pop-up log-in opt-in jump-link skip-link skip-to screen-reader sr-only visually-hidden
     off-canvas link-list search-form search-box search-results search-bar cookie-x back-top scroll-top to-top go-top edit-link
     contact-form call-action page-numbers site-info site-footer article-footer-x explore-x lee-tambien lea-mas lire-aussi
-    mehr-zum mehr-lesen wp-rp no-print user-menu report-error app-store download-app press-contact trust-badge rec-posts rec-post load-more"""
+    mehr-zum mehr-lesen wp-rp no-print user-menu report-error app-store download-app press-contact trust-badge rec-posts rec-post load-more news-list post-list posts-list article-list teaser-list newsletter-box mini-bio"""
 )
 _WEAK: Final = _set(
     """widget widgets teaser teasers banner banners gallery galleries carousel slider slick slideshow overlay modal dropdown bottom
@@ -76,7 +77,8 @@ _CAPTION: Final = _set("caption captions figcaption bildunterschrift imgcaption 
 _ADVERT: Final = frozenset(("ad", "ads"))
 _PART: Final = re.compile(r"[-_]+")
 _COMMENT_WORDS: Final = 3
-_LAYOUT: Final = _set("has non no with without is js tag category type format status not enable show hide cat u lg md sm xs col row grid l")
+_INDEX: Final = _set("toc toctree tableofcontents indextable genindextable modindextable")
+_LAYOUT: Final = _set("has no non not with without tag category type format status enable show cat")
 _BODY: Final = re.compile(
     r"(?:article|post|entry|story|news|blog|artikel|beitrag|page|nota|articulo|noticia|detail)(?:text|body|content|copy|inhalt|cuerpo|contenido)"
     r"|(?:article|post|entry|story|news|artikel|nota)(?:main|inner)(?:text|body|content)"
@@ -92,6 +94,7 @@ for _names, _bit in (
     (_META, META),
     (_CAPTION, CAPTION),
     (_COMMENTS, COMMENTS),
+    (_INDEX, INDEX),
 ):
     for _name in _names:
         _BITS[_name] = _BITS.get(_name, 0) | _bit

@@ -207,6 +207,8 @@ def drop(elements: list[Element], element: Element) -> None:
     own, own_links = (0, 0) if element.tag in BLOCKS else (element.own_chars, element.own_link_chars)
     above = element.parent
     while above is not None:
+        if above.tag == "a" and above.link_chars:
+            links, own_links = chars, own
         above.chars -= chars
         above.link_chars -= links
         above.prose -= prose

@@ -26,13 +26,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """An answer to archive; `ticket` learns where it went."""
+    """An answer to archive; `ticket` learns where it went. `page`: it has content that is being read."""
 
     ticket: Ticket
     url: str
     depth: int
     answer: Fetched
     revisit_of: str | None
+    page: Outcome | None
 
 
 class Recorder:
@@ -65,10 +66,13 @@ class Recorder:
         """Whether nothing waits to be written."""
         return not self._queue
 
-    def archive(self, url: str, depth: int, answer: Fetched, revisit_of: str | None = None) -> Ticket:
-        """Takes an answer for the archive."""
-        ticket = Ticket()
-        self._push(_Record(ticket, url, depth, answer, revisit_of))
+    def archive(
+        self, url: str, depth: int, answer: Fetched, *, revisit_of: str | None = None, page: Outcome | None = None
+    ) -> Ticket:
+        """Takes an answer for the archive. `page` (an outcome "archived") notes that its content is yet to be read:
+        if the process dies meanwhile, it is read from the archive and not fetched again."""
+        ticket = Ticket() if page is None or page.ticket is None else page.ticket
+        self._push(_Record(ticket, url, depth, answer, revisit_of, page))
         return ticket
 
     def settle(self, outcome: Outcome) -> None:
@@ -121,22 +125,24 @@ class Recorder:
         self._told(outcomes, effects)
 
     def _write(self, batch: list[_Record | Outcome]) -> tuple[list[Outcome], Effects]:
-        outcomes: list[Outcome] = []
+        outcomes = [item for item in batch if isinstance(item, Outcome)]
+        settled = {outcome.page.url for outcome in outcomes}
+        noted: list[Outcome] = []
         recorded = False
         try:
             for item in batch:
                 if isinstance(item, Outcome):
-                    outcomes.append(item)
                     continue
                 recorded = True
                 item.ticket.position = self._archive.append(
                     item.url, item.depth, item.answer, revisit_of=item.revisit_of
                 )
-            if not outcomes:
-                return [], Effects()
+                if item.page is not None and item.url not in settled:
+                    noted.append(item.page)
             if recorded:
                 self._archive.sync()
-            return outcomes, self._settler.settle(outcomes, self._archive.end if recorded else None)
+            effects = self._settler.settle([*noted, *outcomes], self._archive.end if recorded else None)
+            return outcomes, effects
         except (OSError, sqlite3.OperationalError) as error:
             raise CrawlerError(
                 f"the crawl cannot be written down: {error}",

@@ -140,13 +140,13 @@ class Settler:
             and page.kind is Kind.PAGE
             and page.state is not State.REPLAY
         )
-        self._count(bytes=outcome.size, fetched=int(counted))
+        # A page that waits to be read from the archive was counted when it was archived.
+        self._count(bytes=0 if page.state is State.REPLAY else outcome.size, fetched=int(counted))
         match outcome.kind:
             case "content":
                 self._content(page, outcome)
             case "archived":
                 self._write(page, state=State.REPLAY, run=self._run, status=outcome.status, **self._archived(outcome))
-                self._effects.replays = True
             case "unchanged":
                 self._unchanged(page, outcome)
             case "sitemap":

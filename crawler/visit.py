@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from crawler import urls
@@ -21,7 +22,7 @@ from crawler.recorder import Recorder
 from crawler.robots import Rules
 from crawler.scope import Scope
 from crawler.settings import CrawlSettings
-from crawler.settle import Outcome
+from crawler.settle import Outcome, Ticket
 from crawler.warc import Archived
 from crawler.workspace import REDIRECTS, digest
 
@@ -160,12 +161,21 @@ class Visitor:
         if payload == page.payload and (page.position is not None or page.kind is Kind.SITEMAP):
             self._revisit(page, answer)
             return Outcome(page, "unchanged", status, etag=etag, modified=modified, size=size)
-        ticket = self._recorder.archive(page.url, page.depth, answer) if page.kind is Kind.PAGE else None
-        reading = await self._read(page, answer)
-        return Outcome(
-            page, "sitemap" if page.kind is Kind.SITEMAP else "content", status, reading=reading, ticket=ticket,
-            at=answer.at, etag=etag, modified=modified, payload=payload, size=size,
-        )  # fmt: skip
+        archived = Outcome(
+            page,
+            "archived",
+            status,
+            ticket=Ticket(),
+            at=answer.at,
+            etag=etag,
+            modified=modified,
+            payload=payload,
+            size=size,
+        )
+        if page.kind is Kind.SITEMAP:
+            return replace(archived, kind="sitemap", ticket=None, reading=await self._read(page, answer))
+        self._recorder.archive(page.url, page.depth, answer, page=archived)
+        return replace(archived, kind="content", reading=await self._read(page, answer))
 
     def _revisit(self, page: Page, answer: Fetched) -> None:
         if page.archived is not None:

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 import orjson
 import zstandard
@@ -127,7 +127,7 @@ def _lines(path: Path) -> Iterator[bytes]:
         if path.suffix == ".zst":
             stream = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw))
         elif path.suffix == ".gz":
-            stream = gzip.open(raw)  # noqa: SIM115 (it closes with `raw`)
+            stream = cast(IO[bytes], gzip.open(raw))  # noqa: SIM115 (it closes with `raw`)
         else:
             stream = raw
         yield from (line for line in stream if line.strip())

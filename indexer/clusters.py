@@ -24,6 +24,7 @@ from ranking.types import Hashes, Longs, Mask
 ShinglesOf = Callable[[Sequence[int]], Sequence[Hashes]]
 """Rows -> their shingle hashes, in order."""
 
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd: a bijection
 _EMPTY = np.iinfo(np.uint32).max
 
 
@@ -49,7 +50,7 @@ def clusters(
     """
     limits = limits or ClusterLimits()
     size = len(ids)
-    fresh = live & fresh
+    fresh = live & (fresh | np.isin(previous, lost))
     parent = np.arange(size)
     settled = np.flatnonzero(live & ~fresh)
     _join_equal(parent, settled, previous[settled])
@@ -103,6 +104,15 @@ def _keys(block: NDArray[np.uint32]) -> Hashes:
     )
 
 
+def _band_keys(block: NDArray[np.uint32]) -> Hashes:
+    """As `_keys`, all rows at once; two bands that differ may share a key, which costs a look at the pair."""
+    keys = np.zeros(len(block), dtype=np.uint64)
+    for column in range(block.shape[1]):
+        keys = (keys ^ block[:, column]) * _MIX
+        keys ^= keys >> np.uint64(29)
+    return keys
+
+
 def _join_similar(
     parent: Longs, rows: Longs, fresh: Mask, signatures: Signatures, shingles_of: ShinglesOf, limits: ClusterLimits
 ) -> None:
@@ -110,7 +120,7 @@ def _join_similar(
     width = signatures.shape[1] // limits.bands
     rejected: set[tuple[int, int]] = set()  # a pair can meet in several bands
     for band in range(limits.bands):
-        keys = _keys(signatures[rows, band * width : (band + 1) * width])
+        keys = _band_keys(signatures[rows, band * width : (band + 1) * width])
         for first, second in _candidates(rows, keys, fresh, signatures, limits):
             roots = _roots(parent)
             apart = roots[first] != roots[second]

@@ -23,8 +23,8 @@ from ranking.types import Ints, Longs
 MAX_TF: Final = 65_535
 """Term frequencies are stored in two bytes; BM25 is flat long before."""
 
-BLOCK_TOKENS: Final = 8_000_000
-"""Tokens sorted at a time: 64 MB of keys."""
+BLOCK_TOKENS: Final = 4_000_000
+"""Tokens sorted at a time: about 200 MB of temporary arrays."""
 
 
 class ForwardWriter:

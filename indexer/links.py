@@ -28,6 +28,7 @@ from indexer.rows import edges_of
 from indexer.snapshot import Page
 from ranking.types import Doubles, Hashes, Longs
 
+_LARGEST = np.iinfo(np.int64).max
 AnchorTexts = Callable[[Sequence[int]], Mapping[int, str]]
 """Keys of anchor texts -> the texts."""
 
@@ -64,15 +65,14 @@ def link_graph(
     """`rows`: document id -> global row of every live document; `size`: N. Pages without a row are left out."""
     limits = limits or LinkLimits()
     edges = resolve(pages, aliases, rows, size)
-    pairs = np.unique(edges.source * size + edges.target) if size else edges.source
-    source, target = np.divmod(pairs, max(size, 1))
+    source, target, _ = count_pairs(edges.source, edges.target, size)
     rank = pagerank(source, target, edges.site, limits)
-    voters = np.unique(edges.site[source] * size + target)
+    _, voted, _ = count_pairs(edges.site[source], target, size)
     inlinks = np.bincount(target, minlength=size).astype(np.int64)
     return LinkGraph(
         authority=authority_of(rank, inlinks, edges.site >= 0),
         inlinks=inlinks,
-        inlink_sites=np.bincount(voters % max(size, 1), minlength=size).astype(np.int64),
+        inlink_sites=np.bincount(voted, minlength=size).astype(np.int64),
         anchors=inbound_texts(edges, anchor_texts, limits),
     )
 
@@ -135,12 +135,13 @@ def pagerank(source: Longs, target: Longs, site: Longs, limits: LinkLimits) -> D
 
 def link_weights(source: Longs, target: Longs, site: Longs, limits: LinkLimits) -> Doubles:
     """c^-p of each distinct (source, target) pair."""
-    if not len(source):
-        return np.zeros(0)
-    _, group, count = np.unique(site[source] * len(site) + target, return_inverse=True, return_counts=True)
+    votes = sparse.csr_array(
+        (np.ones(len(source)), (site[source], target)), shape=(max(site.max(initial=0) + 1, 1), len(site))
+    )
+    votes.sum_duplicates()
+    count = np.asarray(votes[site[source], target]).reshape(-1)
     own = site[source] == site[target]
-    exponent = np.where(own, limits.own_exponent, limits.foreign_exponent)
-    return np.asarray(count[group].astype(np.float64) ** -exponent)
+    return np.asarray(count ** -np.where(own, limits.own_exponent, limits.foreign_exponent), dtype=np.float64)
 
 
 def authority_of(rank: Doubles, inlinks: Longs, live: NDArray[np.bool_]) -> Doubles:
@@ -164,11 +165,12 @@ def inbound_texts(edges: Edges, anchor_texts: AnchorTexts, limits: LinkLimits) -
     if not len(keys):
         return {}
     speech = edges.site[edges.source[spoken]] * len(keys) + text  # a site saying a text
-    speech, target, links = _count_pairs(speech, edges.target[spoken])
-    said, saying, targets = np.unique(speech, return_inverse=True, return_counts=True)
+    speech, target, links = count_pairs(speech, edges.target[spoken], len(edges.site))
+    starts = np.flatnonzero(np.diff(speech, prepend=-1))
+    targets = np.diff(np.append(starts, len(speech)))
     pages_of_site = np.bincount(edges.site[edges.site >= 0], minlength=edges.sites)
-    most = np.maximum(limits.anchor_targets, limits.anchor_target_share * pages_of_site[said // len(keys)])
-    telling = (targets <= most)[saying]
+    most = np.maximum(limits.anchor_targets, limits.anchor_target_share * pages_of_site[speech[starts] // len(keys)])
+    telling = np.repeat(targets <= most, targets)
     named = target[telling] * len(keys) + speech[telling] % len(keys)
     named, group, sites = np.unique(named, return_inverse=True, return_counts=True)
     support = np.bincount(group, weights=links[telling], minlength=len(named))
@@ -194,11 +196,16 @@ def _joined(target: Longs, keys: Hashes, words: Mapping[int, str], room: int) ->
     return {row: "\n".join(found) for row, found in lines.items()}
 
 
-def _count_pairs(first: Longs, second: Longs) -> tuple[Longs, Longs, Longs]:
-    """Distinct (first, second) pairs, sorted, and how often each occurs."""
+def count_pairs(first: Longs, second: Longs, size: int) -> tuple[Longs, Longs, Longs]:
+    """Distinct (first, second) pairs, sorted, and how often each occurs; 0 <= second < size. One plain sort of
+    combined numbers: ten times as fast as sorting an order of them."""
+    size = max(size, 1)
+    if int(first.max(initial=0)) < _LARGEST // size:
+        combined = np.sort(first * size + second)
+        starts = np.flatnonzero(np.diff(combined, prepend=-1))
+        distinct = combined[starts]
+        return *np.divmod(distinct, size), np.diff(np.append(starts, len(combined)))
     order = np.lexsort((second, first))
     first, second = first[order], second[order]
-    new = np.ones(len(first), dtype=bool)
-    new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
-    starts = np.flatnonzero(new)
+    starts = np.flatnonzero((np.diff(first, prepend=-1) != 0) | (np.diff(second, prepend=-1) != 0))
     return first[starts], second[starts], np.diff(np.append(starts, len(first)))

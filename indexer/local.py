@@ -166,8 +166,7 @@ class LocalIndex:
         }
 
     def close(self) -> None:
-        """Let go of files: views are unmapped when the last answer that uses them is gone."""
-        self._held.segments.clear()
+        """Nothing to do: files are unmapped when the last reference is gone, so that no request in flight breaks."""
 
 
 def _written(seconds: float) -> str:

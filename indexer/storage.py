@@ -51,8 +51,8 @@ def storage_full(path: Path) -> Iterator[None]:
             raise
         free = shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.exists())).free
         raise StorageFullError(
-            f"no space to write {path.name} ({free // 2**20:,} MiB free): nothing of this write was kept, "
-            "and what was there before is untouched and still served",
+            f"no space to write {path.parent.name}/{path.name} ({free // 2**20:,} MiB free): nothing of this write was "
+            "kept, and what was there before is untouched and still served",
             hint="free some space (or raise the quota or file size limit), or move the data folder "
             "(FORAGE_DATA) to a larger disk; then run the same command again",
         ) from error

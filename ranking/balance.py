@@ -47,7 +47,7 @@ def weight_of(idfs: Iterable[float], documents: int) -> float:
         return DENSE_TO_BM25
     needed = math.log(documents)
     by_chance = min(1.0, needed / said)
-    full_matches = math.exp(said - needed)
+    full_matches = math.exp(needed - said)
     return round(
         max(DENSE_FLOOR, DENSE_CEILING * math.pow(by_chance, DENSE_DECAY) * math.exp(-full_matches)), _DECIMALS
     )

@@ -131,10 +131,10 @@ DENSE_DECAY: Final = define(
 )
 DENSE_FLOOR: Final = define(
     "DENSE_FLOOR",
-    0.25,
+    0.5,
     "weight",
     "0 to 1,000",
-    "least weight of dense: it orders documents that words cannot tell apart; 1.0 costs one-word queries 2 points",
+    "least weight of dense: one-word queries like it small (mwmbl, 1.0: -1 point), vague questions large (musique)",
 )
 
 # ---------------------------------------------------------------- passages and shingles

@@ -6,7 +6,7 @@ not. Not for texts: the choice is by ordinal, and `covered` is where the caller 
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +33,7 @@ def choose_passages(
     wanted: int,
     seen: SeenDocument | None,
     seen_mode: SeenMode,
-    covered: Container[int] = frozenset(),
+    covered: Collection[int] = frozenset(),
 ) -> tuple[ChosenPassage, ...]:
     """At most `wanted` passages, unseen ones by score first, then (except under new_passages) seen ones by score.
 
@@ -43,13 +43,14 @@ def choose_passages(
     """
     scores = passage_scores(evidence)
     order = np.lexsort((evidence.ordinals, -scores))
-    ranked = [ChosenPassage(int(evidence.ordinals[row]), float(scores[row])) for row in order]
-    if seen_mode != "off":
-        before = frozenset[int]() if seen is None else seen.passages
-        ranked = [
-            ChosenPassage(one.ordinal, one.score, one.ordinal in before or one.ordinal in covered) for one in ranked
-        ]
-        ranked.sort(key=lambda one: one.seen)  # stable: by score among equals
+    before = frozenset[int]() if seen is None else seen.passages
+    if seen_mode == "off" or not (before or covered):
+        best = order[: max(wanted, 0)]
+        pairs = zip(evidence.ordinals[best].tolist(), scores[best].tolist(), strict=True)
+        return tuple(ChosenPassage(ordinal, score) for ordinal, score in pairs)
+    pairs = zip(evidence.ordinals[order].tolist(), scores[order].tolist(), strict=True)
+    ranked = [ChosenPassage(ordinal, score, ordinal in before or ordinal in covered) for ordinal, score in pairs]
+    ranked.sort(key=lambda one: one.seen)  # stable: by score among equals
     if seen_mode == "new_passages":
         ranked = [one for one in ranked if not one.seen] or ranked[:1]
     return tuple(ranked[: max(wanted, 0)])

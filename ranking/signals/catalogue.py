@@ -83,7 +83,7 @@ _ROWS: Final = (
          "Metzler and Croft 2005"),
     _row("exact_title", lexical.exact_title, "lexical", "free", "the title is the query",
          "1 if the title's words are the query's words, else 0", "Kraaij, Westerveld, Hiemstra 2002"),
-    _row("dense", dense.dense, "dense", "free", "meaning of the best passage", "(1 + max cosine)/2",
+    _row("dense", dense.dense, "dense", "free", "meaning of the best passage; unless set, its weight follows the query (balance.py)", "(1 + max cosine)/2",
          "Reimers and Gurevych 2019; Dai and Callan 2019", DENSE_TO_BM25),
     _row("dense_mean", dense.dense_mean, "dense", "free", "meaning of the best three passages",
          "(1 + mean of the top 3 cosines)/2", "Callan 1994"),

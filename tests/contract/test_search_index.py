@@ -189,7 +189,7 @@ NODES: st.SearchStrategy[Node] = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(node=NODES, stem=st.booleans())
 def test_no_retriever_lets_through_what_the_condition_excludes(
     index: LocalIndex, oracle: MemoryIndex, node: Node, stem: bool

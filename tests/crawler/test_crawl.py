@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import time
 from email.utils import formatdate
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_page_limit(site: Site, crawling: Crawling) -> None:
 
 def test_request_limit(site: Site, crawling: Crawling) -> None:
     """A site of nothing but errors ends too."""
-    site.routes["/"] = page("0", *(f"/missing/{n}" for n in range(3000)))
+    site.routes["/"] = page("0", *(f"/missing/{n}" for n in range(1500)))
     report = crawling(site.url, max_pages=10, requests_per_page=1)
     assert report.reason == "request limit"
     assert len(site.log) <= 1010 + 5
@@ -82,7 +83,7 @@ def test_request_limit(site: Site, crawling: Crawling) -> None:
 
 def test_hosts_of_the_crawl(site: Site, crawling: Crawling) -> None:
     """Only the seeds' hosts and those allowed are visited; each name is its own site at one address."""
-    web = {name: f"127.0.0.1:{site.port}" for name in ("a.example", "b.example", "c.example", "sub.b.example")}
+    web = dict.fromkeys(("a.example", "b.example", "c.example", "sub.b.example"), f"127.0.0.1:{site.port}")
     site.fallback = lambda request: Answer(
         page(f"{request.host}{request.path}", *(f"http://{name}/" for name in web)).encode()
     )
@@ -135,7 +136,7 @@ def test_crawl_delay(site: Site, crawling: Crawling) -> None:
     }  # fmt: skip
     crawling(site.url)
     moments = [request.at for request in site.log]
-    assert min(later - earlier for earlier, later in zip(moments, moments[1:], strict=False)) > 0.28
+    assert min(later - earlier for earlier, later in pairwise(moments)) > 0.28
 
 
 def test_a_site_whose_robots_txt_fails(site: Site, crawling: Crawling) -> None:
@@ -171,8 +172,8 @@ def test_sitemaps_are_seeds_too(site: Site, crawling: Crawling) -> None:
     """Those of robots.txt, of an index, gzipped, and /sitemap.xml; pages outside the crawl are left out."""
     site.routes |= {
         "/robots.txt": Answer(f"Sitemap: {site.url}/index.xml".encode(), content_type="text/plain"),
-        "/index.xml": Answer(f"<sitemapindex><sitemap><loc>{site.url}/s.xml.gz</loc></sitemap></sitemapindex>".encode()),
-        "/s.xml.gz": Answer(gzip.compress(sitemap([site.url + "/one", "http://other.example/"]).body), content_type="application/gzip"),
+        "/index.xml": Answer(f"<sitemapindex><sitemap><loc>{site.url}/s.gz</loc></sitemap></sitemapindex>".encode()),
+        "/s.gz": Answer(gzip.compress(sitemap([site.url + "/one", "http://other.example/"]).body), content_type="a/gzip"),
         "/sitemap.xml": sitemap([site.url + "/two"]),
         "/": page("0"), "/one": page("one"), "/two": page("two"),
     }  # fmt: skip
@@ -245,10 +246,11 @@ def test_a_redirect_that_rewrites_the_address_is_followed(site: Site, crawling: 
 
 def test_a_seed_may_redirect_to_another_host(site: Site, crawling: Crawling) -> None:
     """The host it ends at belongs to the crawl; an ordinary page's redirect out of it does not."""
-    web = {name: f"127.0.0.1:{site.port}" for name in ("example.org", "www.example.org", "evil.example")}
+    web = dict.fromkeys(("example.org", "www.example.org", "evil.example"), f"127.0.0.1:{site.port}")
     site.routes |= {
         "example.org/": redirect("http://www.example.org/"), "www.example.org/": page("www", "/out", "/in"),
-        "www.example.org/in": page("in"), "www.example.org/out": redirect("http://evil.example/"), "evil.example/": page("evil"),
+        "www.example.org/in": page("in"), "www.example.org/out": redirect("http://evil.example/"),
+        "evil.example/": page("evil"),
     }  # fmt: skip
     crawling("http://example.org/", connect_to=web)
     assert crawling.sink.urls == {"http://www.example.org/", "http://www.example.org/in"}
@@ -256,7 +258,7 @@ def test_a_seed_may_redirect_to_another_host(site: Site, crawling: Crawling) -> 
     before = len(site.log)
     report = crawling("http://example.org/", connect_to=web)
     assert report.counts.unchanged == 2
-    assert len(site.log) - before <= 5  # the redirect, two 304s, the redirect out, a sitemap
+    assert len(site.log) - before <= 6  # the redirect, two 304s, the redirect out, two sitemaps looked for
 
 
 def test_a_redirect_to_a_private_address_is_refused(site: Site, crawling: Crawling) -> None:
@@ -402,16 +404,14 @@ def test_an_extractor_that_does_not_start(site: Site, crawling: Crawling) -> Non
     site.routes["/"] = page("0")
     report = crawling(site.url, extractor="no.such.module:extract")
     assert report.counts.documents == 0
-    assert "no such module" in crawling.told("skipped")[0].reason.lower().replace("named 'no'", "such module") or (
-        "No module named" in crawling.told("skipped")[0].reason
-    )
+    assert "No module named" in crawling.told("skipped")[0].reason
 
 
 def test_hosts_that_never_answer_do_not_hold_up_the_others(site: Site, crawling: Crawling) -> None:
     """A silent host costs its own pages only."""
     web = {"good.example": f"127.0.0.1:{site.port}", "silent.example": f"127.0.0.1:{site.port}"}
     site.routes |= {
-        "silent.example/robots.txt": Answer(hang=True), "good.example/": page("0", *(f"/{n}" for n in range(20))),
+        "silent.example/robots.txt": Answer(hang=True), "good.example/": page("home", *(f"/{n}" for n in range(20))),
         **{f"good.example/{n}": page(str(n)) for n in range(20)},
     }  # fmt: skip
     started = time.monotonic()
@@ -522,7 +522,7 @@ def test_without_validators_the_bytes_decide(site: Site, crawling: Crawling) -> 
 
 def test_another_seed_leaves_what_was_crawled_alone(site: Site, crawling: Crawling) -> None:
     """A collection may grow by one site after another."""
-    web = {name: f"127.0.0.1:{site.port}" for name in ("a.example", "b.example")}
+    web = dict.fromkeys(("a.example", "b.example"), f"127.0.0.1:{site.port}")
     site.fallback = lambda request: Answer(page(request.host).encode())
     crawling("http://a.example/", connect_to=web)
     site.log.clear()

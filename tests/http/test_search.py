@@ -45,7 +45,12 @@ def test_every_field_of_the_contract_is_there(client: Client) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"session": {"seen": "demote"}}, {"weights": {"recency": 0.5, "authority": -0.3}}, {"fuse": {"method": "rrf"}}],
+    [
+        {},
+        {"session": {"seen": "demote"}},
+        {"weights": {"recency": 0.5, "authority": -0.3}},
+        {"fuse": {"method": "rrf"}},
+    ],
 )
 def test_contributions_sum_to_the_score(client: Client, fields: dict[str, object]) -> None:
     """In a session, after a first call has been shown, under any weights."""
@@ -178,7 +183,11 @@ def test_a_client_vector_is_used(client: Client) -> None:
 
 def test_contents_come_by_id_and_by_url(client: Client) -> None:
     """Either names the document; what is missing is listed with its nearest."""
-    body = {"ids": ["python-1", "python-99"], "urls": ["https://blog.example.com/asyncio-gather"], "query": "zip members"}
+    body = {
+        "ids": ["python-1", "python-99"],
+        "urls": ["https://blog.example.com/asyncio-gather"],
+        "query": "zip members",
+    }
     answer = client("POST", "/v1/contents", body).json()
     assert [document["id"] for document in answer["documents"]] == ["python-1", "blog-1"]
     assert answer["documents"][0]["text"].startswith("# zipfile")

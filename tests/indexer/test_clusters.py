@@ -123,6 +123,22 @@ def test_the_order_and_the_batches_change_nothing(seed: int, generator: random.R
     assert all(found[row] == 0 for row in gone)
 
 
+def test_a_cluster_falls_apart_when_its_bridge_goes() -> None:
+    """Two pages that are alike only through a third are not alike without it."""
+    generator = random.Random(6)
+    middle = text(generator).split()
+    ends = [middle[:8], middle[-8:]]
+    first = " ".join([*(f"a{n}" for n in range(len(ends[0]))), *middle[8:]])
+    second = " ".join([*middle[:-8], *(f"b{n}" for n in range(len(ends[1])))])
+    documents = [("1", first), ("2", " ".join(middle)), ("3", second)]
+    corpus = Corpus(documents)
+    assert jaccard(corpus.shingles[0], corpus.shingles[2]) < LIMITS.jaccard <= jaccard(*corpus.shingles[:2])
+    before = corpus.cluster()
+    assert before.tolist() == [cluster_name("1")] * 3
+    after = corpus.cluster([True, False, True], [False] * 3, before, before[[1]])
+    assert after.tolist() == [cluster_name("1"), 0, cluster_name("3")]
+
+
 def test_only_new_documents_are_looked_at() -> None:
     """Adding one to many reads the texts of its candidates and of nothing else."""
     documents = documents_of(3, families=40)

@@ -33,14 +33,14 @@ def written(folder: Path, documents: list[tuple[list[str], str]]) -> PostingSet:
     return PostingSet.open(read_arrays(folder / "postings.bin"), ("body",), 0)
 
 
-@pytest.mark.parametrize("block", [8_000_000, 5])
+@pytest.mark.parametrize("block", [4_000_000, 5])
 def test_postings_are_what_counting_gives(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
     """Documents, frequencies and positions of every stem and surface, however small the blocks are."""
     monkeypatch.setattr(forward, "BLOCK_TOKENS", block)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(DOCUMENTS)
     def check(documents: list[tuple[list[str], str]]) -> None:
         held = written(tmp_path_factory.mktemp("postings"), documents)
@@ -70,7 +70,7 @@ def test_postings_are_what_counting_gives(
     check()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.sampled_from("abc"), max_size=14), st.lists(st.sampled_from("abc"), min_size=1, max_size=4),
     st.integers(0, 5), st.booleans(),

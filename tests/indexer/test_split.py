@@ -21,7 +21,7 @@ LINES = st.sampled_from(
 TEXTS = st.one_of(st.lists(LINES, max_size=25).map("\n".join), st.text(max_size=300))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(TEXTS)
 @example("")
 @example("\n\n")
@@ -43,7 +43,7 @@ def test_passages_cover_the_text_in_order(text: str) -> None:
     assert all(a < b for a, b in pairwise(parts.cuts))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TEXTS)
 def test_no_cut_is_inside_a_word(text: str) -> None:
     """Where two Latin letters or digits touch, there is no border."""

@@ -27,12 +27,14 @@ def search(pages: list[Page] = PAGES, query: str = "red fox", session: SessionSt
     return rank(plan, evidence, params(**f), session or SessionState(), NOW)
 
 
-def test_the_default_score_is_bm25_plus_two_dense() -> None:
+def test_the_default_score_is_bm25_plus_weighted_dense() -> None:
     """Every candidate has both signals, whichever retriever found it."""
     ranking = search()
+    weights = {one.contributions["dense"] / one.signals["dense"] for one in ranking.page}
+    assert max(weights) == pytest.approx(min(weights))
     for one in ranking.page:
         assert set(one.signals) == {"bm25", "dense"}
-        assert one.score == pytest.approx(one.signals["bm25"] + 2.0 * one.signals["dense"])
+        assert one.score == pytest.approx(one.signals["bm25"] + max(weights) * one.signals["dense"])
     assert [one.id for one in ranking.page] == ["b", "a", "c"]
     assert [one.stateless_rank for one in ranking.page] == [1, 2, 3]
 
