@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from ranking.params import ContentParams
 from ranking.types import (
     Evidence,
@@ -141,7 +143,7 @@ def missing_terms(plan: Plan, evidence: Evidence, row: int) -> list[str]:
     """Query terms that stand in no field of this candidate, as the query wrote them."""
     if not plan.terms:
         return []
-    found: list[bool] = evidence.tf[:, :, row].any(axis=0).tolist()
+    found = np.any(evidence.tf[:, :, row] > 0, axis=0).tolist()
     missing = [
         planned.term.token for planned, there in zip(plan.terms, found, strict=True) if planned.scored and not there
     ]

@@ -2,7 +2,8 @@
 
 ForageError
 └── ApiError
-    ├── MalformedRequestError    the body is not what was promised (JSON, content type)
+    ├── MalformedRequestError    the body is not what was promised (JSON)
+    ├── UnsupportedMediaTypeError  a content type that this path does not read
     ├── InvalidRequestError      a field is unknown, of a wrong type or out of range
     ├── NotFoundError            a collection, session, generation, document or profile that is not there
     ├── AlreadyExistsError       a name that is taken

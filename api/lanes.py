@@ -47,6 +47,7 @@ def crawl_into(
 ) -> dict[str, Any]:
     """Crawl into the collection's WARC files and documents; returns the report. The index is built apart."""
     from crawler.crawl import crawl
+    from crawler.frontier import aliases
     from crawler.settings import CrawlSettings
 
     target = get_collection(settings.data, collection, tenant)
@@ -59,6 +60,7 @@ def crawl_into(
     )
     with target.documents() as documents:
         report = asyncio.run(crawl(urls, target.folder, documents, crawl_settings, lambda event: emit(_event(event))))
+        documents.redirect(aliases(target.folder).items())  # so that links to a redirected address count
     return {
         "run": report.run,
         "reason": report.reason,
@@ -95,9 +97,7 @@ def reextract(settings: Settings, tenant: str, collection: str, *, emit: Emit) -
 
     target = get_collection(settings.data, collection, tenant)
     with target.documents() as documents:
-        report = asyncio.run(
-            reextract_folder(target.folder, documents, CrawlSettings(), lambda event: emit(_event(event)))
-        )
+        report = reextract_folder(target.folder, documents, CrawlSettings(), lambda event: emit(_event(event)))
     return asdict(report)
 
 
@@ -151,7 +151,7 @@ def ingest_lines(
     tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Store every line or none, then build; returns what was stored and the new generation."""
-    from crawler.urls import document_id
+    from crawler.urls import canonical, document_id
     from indexer.build import build
     from indexer.importer import import_documents
     from indexer.limits import IngestLimits
@@ -164,11 +164,14 @@ def ingest_lines(
             cast(BinaryIO, stream),
             documents,
             extract_html=html_document,
-            name_page=document_id,
+            name_page=lambda url: document_id(canonical(url)),
             limits=IngestLimits(max_bytes=settings.max_ingest_bytes),
         )
-    told = None if tell is None else lambda progress: tell(progress.done, progress.total, progress.stage)
-    report = build(target.folder, vectors.embedder, None, told)
+    if tell is None:  # a server: searches need the other cores
+        report = build(target.folder, vectors.embedder)
+    else:
+        embedder = load_embedder(settings.model, threads=settings.search_threads)
+        report = build(target.folder, embedder, None, lambda now: tell(now.done, now.total, now.stage))
     return {
         "documents": imported.documents,
         "new_or_changed": imported.new_or_changed,

@@ -21,7 +21,7 @@ from crawler import urls
 from crawler.charset import decode
 from crawler.errors import UrlError
 from crawler.extracted import Extracted
-from crawler.html_content import STRICT, Content, find_content
+from crawler.html_content import Content, find_content
 from crawler.html_guard import bounded, without_scripts
 from crawler.html_links import Base, base_of, canonical_of, directives, links_of
 from crawler.html_markdown import to_markdown
@@ -38,12 +38,21 @@ _XML_TYPES: Final = frozenset(("text/xml", "application/xml"))
 _TEXT_TYPES: Final = frozenset(("text/plain", "text/x-rst", "text/x-readme", "text/prs.fallenstein.rst"))
 _MARKDOWN_TYPES: Final = frozenset(("text/markdown", "text/x-markdown"))
 _PDF_TYPES: Final = frozenset(("application/pdf", "application/x-pdf"))
-_UNKNOWN_TYPES: Final = frozenset(("", "application/octet-stream", "binary/octet-stream", "application/unknown", "unknown/unknown"))
+_UNKNOWN_TYPES: Final = frozenset(
+    ("", "application/octet-stream", "binary/octet-stream", "application/unknown", "unknown/unknown")
+)
 _MARKDOWN_NAMES: Final = (".md", ".markdown", ".mdown", ".mkd")
-_HTML_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s|<!--.{0,2000}?-->|<\?xml[^>]{0,200}\?>){0,20}<(?:!doctype\s+html|html|head|body|title|meta|div|p|h1|table|a)[\s>]", re.IGNORECASE | re.DOTALL)
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\ufeff\ufffe\uffff\ud800-\udfff]")
+_HTML_START: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s|<!--.{0,2000}?-->|<\?xml[^>]{0,200}\?>){0,20}<(?:!doctype\s+html|html|head|body|title|meta|div|p|h1|table|a)[\s>]",
+    re.IGNORECASE | re.DOTALL,
+)
+_CONTROL: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\ufeff\ufffe\uffff\ud800-\udfff]"
+)
 _FRONT_MATTER: Final = re.compile(r"---[ \t]*\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_FRONT_LINE: Final = re.compile(r"^(title|author|date)[ \t]*:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_FRONT_LINE: Final = re.compile(
+    r"^(title|author|date)[ \t]*:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE | re.IGNORECASE
+)
 _FIRST_HEADING: Final = re.compile(r"^(?:#{1,6}[ \t]+(.+?)[ \t#]*|(\S.*)\n(?:=+|-{3,})[ \t]*)$", re.MULTILINE)
 
 
@@ -69,8 +78,15 @@ def extract(
         except PdfError as error:
             return Extracted(None, canonical, noindex, nofollow, reason=str(error))
         document = _document(
-            url, found.title, found.text, "pdf", fetched_at, author=found.author, published_at=found.published_at,
-            modified_at=found.modified_at, metadata={"pages": found.pages},
+            url,
+            found.title,
+            found.text,
+            "pdf",
+            fetched_at,
+            author=found.author,
+            published_at=found.published_at,
+            modified_at=found.modified_at,
+            metadata={"pages": found.pages},
         )
         reason = "" if document else "the PDF holds no text (a scan?)"
     elif kind in ("txt", "md"):
@@ -140,8 +156,16 @@ def _read_html(
     if modified is None and fetched_at and (stated := parse_machine_date(headers.get("last-modified", ""))):
         modified = stated if stated[:10] < fetched_at[:10] else None
     document = _document(
-        url, metadata.title, text, "html", fetched_at, language=metadata.language, author=metadata.author,
-        published_at=metadata.published_at, modified_at=modified, metadata=metadata.kept,
+        url,
+        metadata.title,
+        text,
+        "html",
+        fetched_at,
+        language=metadata.language,
+        author=metadata.author,
+        published_at=metadata.published_at,
+        modified_at=modified,
+        metadata=metadata.kept,
     )
     canonical = canonical_of(parser, base, headers)
     _release(elements)
@@ -197,7 +221,13 @@ def _read_text(text: str, url: str, kind: str, fetched_at: str | None) -> Docume
     if not title and text.strip():
         title = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2]) if "://" in url else ""
     return _document(
-        url, title, text, kind, fetched_at, author=stated.get("author"), published_at=parse_machine_date(stated.get("date", ""))
+        url,
+        title,
+        text,
+        kind,
+        fetched_at,
+        author=stated.get("author"),
+        published_at=parse_machine_date(stated.get("date", "")),
     )
 
 
@@ -237,5 +267,7 @@ def _document(
         fetched_at=fetched_at,
         filetype=filetype,
         content_hash=hashlib.blake2b(f"{title}\0{text}".encode(), digest_size=16).hexdigest(),
-        metadata={key: _CONTROL.sub("", value) if isinstance(value, str) else value for key, value in (metadata or {}).items()},
+        metadata={
+            key: _CONTROL.sub("", value) if isinstance(value, str) else value for key, value in (metadata or {}).items()
+        },
     )

@@ -105,7 +105,11 @@ def _hints(element: Element) -> int:
     style = attributes.get("style")
     if attributes.get("role") == "tabpanel":  # hidden until its tab is chosen, and content all the same
         return found
-    if "hidden" in attributes or attributes.get("aria-hidden") == "true" or (style and "n" in style and _HIDDEN.search(style)):
+    if (
+        "hidden" in attributes
+        or attributes.get("aria-hidden") == "true"
+        or (style and "n" in style and _HIDDEN.search(style))
+    ):
         found |= hints.HIDDEN
     return found
 
@@ -185,10 +189,17 @@ def _descend(element: Element) -> Element:
     while element.prose:
         least = settings.DESCENT_SHARE * element.prose
         inner = [c for c in element.children if not isinstance(c, str) and not c.dropped and c.prose >= least]
-        if len(inner) != 1 or inner[0].tag in _TEXT_TAGS:
+        if len(inner) != 1 or inner[0].tag in _TEXT_TAGS or _is_titled_section(element):
             break
         element = inner[0]
     return element
+
+
+def _is_titled_section(element: Element) -> bool:
+    """Whether an element is a section of a document, with its heading: its short paragraphs are text, too."""
+    if element.tag != "section" and not element.get("class").startswith(("sect", "chapter")):
+        return False
+    return any(not isinstance(child, str) and child.tag in HEADINGS and not child.dropped for child in element.children)
 
 
 def _with_leads(elements: list[Element], held: Element) -> Element:

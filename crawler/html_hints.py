@@ -29,49 +29,72 @@ def _set(text: str) -> frozenset[str]:
 
 
 _NOISE: Final = _set(
-    """nav navbar navi navigation navigator subnav mainnav topnav navlinks navheader navfooter menu menus submenu mainmenu topmenu
-    breadcrumb breadcrumbs crumb crumbs sidebar sphinxsidebar footer foot colophon masthead topbar bottombar navbox catlinks printfooter
-    share shares sharing sharebar sharebuttons sharedaddy shariff social socials socialmedia addthis addtoany facebook twitter whatsapp pinterest
-    linkedin xing reddit flattr teilen compartir partager related relatedposts relatedarticles yarpp outbrain taboola plista
-    recommended recommendation recommendations recommend recirculation recirc trending popular mostread newsletter newsletters
-    subscribe subscription signup optin mailchimp cookie cookies cookiebanner cookieconsent cookiebar cookienotice consent gdpr adv advert adverts advertise
-    advertising advertisement advertisements adsense adslot adbox adunit dfp gpt promo promos promotion promobox sponsor sponsors
-    sponsored werbung anzeige publicidad popup popmake pum lightbox tooltip offcanvas toast snackbar pagination pager paging pagenavi
-    toolbar login register searchform searchbox taglist tagcloud tags disclaimer copyright imprint donate donation noprint
-    breaking ticker jumpto skip skiplink screenreader sronly invisible followus follow rss editsection headerlink infoline livechat
-    disclosure feedback prevnext nextprev print printonly hatnote navhint crosslink crosslinks interstitial"""
+    """
+    nav navbar navi navigation navigator subnav mainnav topnav navlinks navheader navfooter menu menus submenu
+    mainmenu topmenu breadcrumb breadcrumbs crumb crumbs sidebar sphinxsidebar footer foot colophon masthead
+    topbar bottombar navbox catlinks printfooter share shares sharing sharebar sharebuttons sharedaddy shariff
+    social socials socialmedia addthis addtoany facebook twitter whatsapp pinterest linkedin xing reddit flattr
+    teilen compartir partager related relatedposts relatedarticles yarpp outbrain taboola plista recommended
+    recommendation recommendations recommend recirculation recirc trending popular mostread newsletter
+    newsletters subscribe subscription signup optin mailchimp cookie cookies cookiebanner cookieconsent
+    cookiebar cookienotice consent gdpr adv advert adverts advertise advertising advertisement advertisements
+    adsense adslot adbox adunit dfp gpt promo promos promotion promobox sponsor sponsors sponsored werbung
+    anzeige publicidad popup popmake pum lightbox tooltip offcanvas toast snackbar pagination pager paging
+    pagenavi toolbar login register searchform searchbox taglist tagcloud tags disclaimer copyright imprint
+    donate donation noprint breaking ticker jumpto skip skiplink screenreader sronly invisible followus follow
+    rss editsection headerlink infoline livechat disclosure feedback prevnext nextprev print printonly hatnote
+    navhint crosslink crosslinks interstitial
+    """
 )
 _PAIRS: Final = _set(
-    """read-more most-read most-popular most-viewed more-from more-stories more-posts more-news more-articles more-on also-like also-read
-    see-also latest-news latest-posts recent-posts recent-comments recent-news related-posts keep-reading continue-reading next-post prev-post
-    next-article previous-post previous-article post-navigation post-nav next-story nextstory-x author-box author-bio author-info author-card
-    author-profile author-description author-about about-author post-author post-tags entry-tags cat-links post-categories
-    tag-list tag-cloud tag-links site-header page-header-x header-nav top-bar bottom-bar side-bar side-column right-column left-column right-col left-col
-    right-rail left-rail sign-up pop-up log-in opt-in jump-link skip-link skip-to screen-reader sr-only visually-hidden
-    off-canvas link-list search-form search-box search-results search-bar cookie-x back-top scroll-top to-top go-top edit-link
-    contact-form call-action page-numbers site-info site-footer article-footer-x explore-x lee-tambien lea-mas lire-aussi
-    mehr-zum mehr-lesen wp-rp no-print user-menu report-error app-store download-app press-contact trust-badge rec-posts rec-post load-more news-list post-list posts-list article-list teaser-list newsletter-box mini-bio"""
+    """
+    read-more most-read most-popular most-viewed more-from more-stories more-posts more-news more-articles
+    more-on also-like also-read see-also latest-news latest-posts recent-posts recent-comments recent-news
+    related-posts keep-reading continue-reading next-post prev-post next-article previous-post previous-article
+    post-navigation post-nav next-story nextstory-x author-box author-bio author-info author-card author-profile
+    author-description author-about about-author post-author post-tags entry-tags cat-links post-categories
+    tag-list tag-cloud tag-links site-header page-header-x header-nav top-bar bottom-bar side-bar side-column
+    right-column left-column right-col left-col right-rail left-rail sign-up pop-up log-in opt-in jump-link
+    skip-link skip-to screen-reader sr-only visually-hidden off-canvas link-list search-form search-box
+    search-results search-bar cookie-x back-top scroll-top to-top go-top edit-link contact-form call-action
+    page-numbers site-info site-footer article-footer-x explore-x lee-tambien lea-mas lire-aussi mehr-zum
+    mehr-lesen wp-rp no-print user-menu report-error app-store download-app press-contact trust-badge rec-posts
+    rec-post load-more news-list post-list posts-list article-list teaser-list newsletter-box mini-bio
+    """
 )
 _WEAK: Final = _set(
-    """widget widgets teaser teasers banner banners gallery galleries carousel slider slick slideshow overlay modal dropdown bottom
-    tools utility utilities like likes keywords category categories topics topic rating ratings vote voting poll shop cart basket
-    bio biography vcard aside complementary rail hidden hide infobox legal similar latest tab tabs bar box"""
+    """
+    widget widgets teaser teasers banner banners gallery galleries carousel slider slick slideshow overlay modal
+    dropdown bottom tools utility utilities like likes keywords category categories topics topic rating ratings
+    vote voting poll shop cart basket bio biography vcard aside complementary rail hidden hide infobox legal
+    similar latest tab tabs bar box
+    """
 )
 _COMMENTS: Final = _set(
-    """comment comments commentlist commentform disqus dsq respond reply replies kommentar kommentare comentario comentarios
-    commentaire commentaires leserkommentare livefyre community reactions trackback trackbacks pingback pingbacks"""
+    """
+    comment comments commentlist commentform disqus dsq respond reply replies kommentar kommentare comentario
+    comentarios commentaire commentaires leserkommentare livefyre community reactions trackback trackbacks
+    pingback pingbacks
+    """
 )
 _ARTICLE: Final = _set(
-    """article articles artikel articulo post blogpost hentry entry story content contents maincontent inhalt beitrag contenido contenu
-    main newsitem document documentation body page text nota noticia notizia detail"""
+    """
+    article articles artikel articulo post blogpost hentry entry story content contents maincontent inhalt
+    beitrag contenido contenu main newsitem document documentation body page text nota noticia notizia detail
+    """
 )
 _META: Final = _set(
-    """byline dateline postmeta entrymeta meta metadata metainfo postmetadata timestamp date datetime pubdate published author authors
-    autor auteur submitted credits credit posted readtime dachzeile kicker crumbline"""
+    """
+    byline dateline postmeta entrymeta meta metadata metainfo postmetadata timestamp date datetime pubdate
+    published author authors autor auteur submitted credits credit posted readtime dachzeile kicker crumbline
+    """
 )
 _META_PAIRS: Final = _set(
-    """by-line post-meta entry-meta article-meta post-info article-info entry-utility entry-footer post-footer post-date entry-date article-date
-    meta-info meta-data read-time reading-time post-time publish-date date-published"""
+    """
+    by-line post-meta entry-meta article-meta post-info article-info entry-utility entry-footer post-footer
+    post-date entry-date article-date meta-info meta-data read-time reading-time post-time publish-date
+    date-published
+    """
 )
 _CAPTION: Final = _set("caption captions figcaption bildunterschrift imgcaption copyrightinfo photocredit")
 _ADVERT: Final = frozenset(("ad", "ads"))

@@ -41,15 +41,19 @@ class Base:
         if _SPACES.search(reference):
             reference = reference.replace("\n", "").replace("\t", "").replace("\r", "").replace(" ", "%20")
             reference = _SPACES.sub("", reference)
-        if "." in reference and "/." in reference:
-            pass  # dot segments: urljoin knows what to do with them
-        elif reference[0] == "/":
+        dots = "/." in reference  # perhaps `..`, which urljoin knows what to do with
+        if reference[0] == "/" and not dots:
             if reference[1:2] != "/":
                 return self.origin + reference
             return f"{self.scheme}:{reference}" if len(reference) > 2 and reference[2] != "/" else None
-        elif reference.startswith(("http://", "https://")) and len(reference) > 8 and reference[8] not in "/?":
+        if (
+            not dots
+            and reference.startswith(("http://", "https://"))
+            and len(reference) > 8
+            and reference[8] not in "/?"
+        ):
             return reference
-        elif _SCHEME.match(reference) and not reference.lower().startswith(("http:", "https:")):
+        if _SCHEME.match(reference) and not reference.lower().startswith(("http:", "https:")):
             return None
         try:
             found = urljoin(self.url, reference)
@@ -86,7 +90,7 @@ def links_of(parser: LexborHTMLParser, base: Base) -> tuple[Link, ...]:
                 text = (child.attributes.get("alt") or "") if child.tag == "img" else ""
                 child = child.next
             text = " ".join(text.split())
-        relation = attributes.get("rel")
+        relation = attributes.get("rel") or ""
         nofollow = bool(relation) and not _NOT_FOLLOWED.isdisjoint(relation.lower().split())
         found[url, text[:LINK_TEXT_CHARACTERS], nofollow] = None
         if len(found) >= MAX_LINKS:

@@ -14,17 +14,22 @@ from crawler.html_tree import BLOCKS, Element
 
 _HEADINGS: Final = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 _CODE: Final = frozenset("code kbd samp tt var".split())
-_ANCHOR_TEXT: Final = frozenset(("", "¶", "#", "§", "🔗", "∞", "¤", "[link]", "[edit]", "link", "permalink", "anchor", "edit", "top"))
-_ANCHOR_CLASS: Final = re.compile(r"headerlink|permalink|header-?anchor|anchor-?link|heading-?link|hash-?link|\banchor\b|edit-?section")
+_ANCHOR_TEXT: Final = frozenset(
+    ("", "¶", "#", "§", "🔗", "∞", "¤", "[link]", "[edit]", "link", "permalink", "anchor", "edit", "top")
+)
+_ANCHOR_CLASS: Final = re.compile(
+    r"headerlink|permalink|header-?anchor|anchor-?link|heading-?link|hash-?link|\banchor\b|edit-?section"
+)
 _BREAK: Final = re.compile(r" *\n *")
 _PARAGRAPH: Final = re.compile(r"\n{2,}")
 _RUN: Final = re.compile(r"  +")
 _MARKER: Final = re.compile(r"(?=(?:#{1,6}|>|```|~~~|[-*+]|\|)(?:[ \t`]|$)|```|~~~)", re.MULTILINE)
+_MARKED: Final = "#>`~-*+|"
 _LANGUAGE: Final = re.compile(
-    r"(?:^|[\s_-])(?:language|lang|highlight-source|highlight|brush|sourcecode|src|code|prettyprint lang)[-: ]+([a-z0-9+#.]+)"
+    r"(?:^|[\s_-])(?:language|lang|highlight-source|highlight|brush|sourcecode|src|code)[-: ]+([a-z0-9+#.]+)"
 )
 _NO_LANGUAGE: Final = frozenset(
-    "default none text plain plaintext notranslate nohighlight block code highlight wrapper toolbar box container".split()
+    "default none text plain plaintext notranslate nohighlight block code highlight wrapper toolbar container".split()
 )
 _LINE_NUMBERS: Final = re.compile(r"\b(?:linenos?|linenodiv|gutter|line-?numbers?|lnt|rouge-gutter|blob-num)\b")
 _SECTIONS: Final = frozenset(("table", "h1", "h2", "h3", "pre", "blockquote", "article", "section"))
@@ -69,9 +74,9 @@ def _flush(line: list[str], found: list[str]) -> None:
     if not text:
         return
     pieces = _PARAGRAPH.split(text) if "\n\n" in text else (text,)
-    for piece in pieces:
-        if piece:
-            found.append(_MARKER.sub(r"\\", piece) if piece[0] in "#>`~-*+|" or "\n" in piece else piece)
+    found.extend(
+        _MARKER.sub(r"\\", piece) if piece[0] in _MARKED or "\n" in piece else piece for piece in pieces if piece
+    )
 
 
 def _inline(element: Element, line: list[str]) -> None:
@@ -268,7 +273,13 @@ def _definitions(element: Element, found: list[str]) -> None:
             continue
         if child.tag == "dd":
             inner = _blocks(child)
-            if len(inner) == 1 and found and "\n" not in inner[0] and "\n" not in found[-1] and child is not element.children[0]:
+            if (
+                len(inner) == 1
+                and found
+                and "\n" not in inner[0]
+                and "\n" not in found[-1]
+                and child is not element.children[0]
+            ):
                 found[-1] += "\n: " + inner[0]
             else:
                 found.extend(inner)
@@ -286,12 +297,16 @@ def _rows(table: Element) -> list[Element]:
         if child.tag == "tr":
             rows.append(child)
         elif child.tag in ("thead", "tbody", "tfoot"):
-            rows.extend(row for row in child.children if not isinstance(row, str) and row.tag == "tr" and not row.dropped)
+            rows.extend(
+                row for row in child.children if not isinstance(row, str) and row.tag == "tr" and not row.dropped
+            )
     return rows
 
 
 def _cells(row: Element) -> list[Element]:
-    return [cell for cell in row.children if not isinstance(cell, str) and cell.tag in ("td", "th") and not cell.dropped]
+    return [
+        cell for cell in row.children if not isinstance(cell, str) and cell.tag in ("td", "th") and not cell.dropped
+    ]
 
 
 def _is_layout(table: Element, rows: list[list[Element]]) -> bool:
@@ -304,7 +319,10 @@ def _is_layout(table: Element, rows: list[list[Element]]) -> bool:
             if _holds_section(cell):
                 return True
             if len(cell.children) > 1:
-                heavy += sum(1 for c in cell.children if not isinstance(c, str) and c.tag in ("p", "div", "ul", "ol", "dl")) > 2
+                heavy += (
+                    sum(1 for c in cell.children if not isinstance(c, str) and c.tag in ("p", "div", "ul", "ol", "dl"))
+                    > 2
+                )
     return heavy > 0 and heavy * 2 >= len(rows)
 
 
@@ -334,14 +352,14 @@ def _table(table: Element, found: list[str]) -> None:
     lines: list[str] = []
     width = max(sum(_span(cell) for cell in row) for row in rows)
     for row in rows:
-        cells: list[str] = []
+        texts: list[str] = []
         for cell in row:
-            cells.append(_one_line(cell).replace("|", "\\|"))
-            cells.extend([""] * (_span(cell) - 1))
-        if not any(cells):
+            texts.append(_one_line(cell).replace("|", "\\|"))
+            texts.extend([""] * (_span(cell) - 1))
+        if not any(texts):
             continue
-        cells.extend([""] * (width - len(cells)))
-        lines.append(f"| {' | '.join(cells)} |")
+        texts.extend([""] * (width - len(texts)))
+        lines.append(f"| {' | '.join(texts)} |")
         if len(lines) == 1:
             lines.append("|" + " --- |" * width)
     if lines:

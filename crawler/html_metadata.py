@@ -17,8 +17,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from crawler import extraction_settings as settings
 from crawler import html_hints as hints
-from crawler.html_tree import Element
 from crawler.html_title import choose_title
+from crawler.html_tree import Element
 from crawler.pagedates import date_in_url, parse_date_text, parse_machine_date
 
 _ARTICLE_TYPE: Final = re.compile(
@@ -26,19 +26,66 @@ _ARTICLE_TYPE: Final = re.compile(
     re.IGNORECASE,
 )
 _PUBLISHED: Final = (
-    "article:published_time", "og:published_time", "datepublished", "article:published", "article.published",
-    "parsely-pub-date", "sailthru.date", "publishdate", "publish-date", "publish_date", "pubdate", "dc.date.issued",
-    "dcterms.created", "dc.date.created", "dcterms.issued", "dc.date", "dcterms.date", "date", "citation_publication_date",
-    "citation_date", "article.created", "article_date_original", "cxenseparse:recs:publishtime", "bt:pubdate", "og:article:published_time",
-    "datecreated", "doc_date", "rnews:datepublished", "created",
+    "article:published_time",
+    "og:published_time",
+    "datepublished",
+    "article:published",
+    "article.published",
+    "parsely-pub-date",
+    "sailthru.date",
+    "publishdate",
+    "publish-date",
+    "publish_date",
+    "pubdate",
+    "dc.date.issued",
+    "dcterms.created",
+    "dc.date.created",
+    "dcterms.issued",
+    "dc.date",
+    "dcterms.date",
+    "date",
+    "citation_publication_date",
+    "citation_date",
+    "article.created",
+    "article_date_original",
+    "cxenseparse:recs:publishtime",
+    "bt:pubdate",
+    "og:article:published_time",
+    "datecreated",
+    "doc_date",
+    "rnews:datepublished",
+    "created",
 )
 _MODIFIED: Final = (
-    "article:modified_time", "og:updated_time", "datemodified", "article:modified", "article.updated", "dcterms.modified",
-    "dc.date.modified", "last-modified", "lastmod", "modified", "revised", "updated", "date-revision", "og:modified_time",
+    "article:modified_time",
+    "og:updated_time",
+    "datemodified",
+    "article:modified",
+    "article.updated",
+    "dcterms.modified",
+    "dc.date.modified",
+    "last-modified",
+    "lastmod",
+    "modified",
+    "revised",
+    "updated",
+    "date-revision",
+    "og:modified_time",
 )
 _AUTHOR: Final = (
-    "author", "article:author", "dc.creator", "dcterms.creator", "parsely-author", "sailthru.author", "byl", "citation_author",
-    "article:author_name", "og:author", "authors", "creator", "twitter:data1-author",
+    "author",
+    "article:author",
+    "dc.creator",
+    "dcterms.creator",
+    "parsely-author",
+    "sailthru.author",
+    "byl",
+    "citation_author",
+    "article:author_name",
+    "og:author",
+    "authors",
+    "creator",
+    "twitter:data1-author",
 )
 _TITLE: Final = ("dc.title", "dcterms.title", "og:title", "twitter:title", "parsely-title", "citation_title")
 _SITE: Final = ("og:site_name", "application-name", "al:android:app_name")
@@ -75,9 +122,7 @@ class Metadata:
     kept: Mapping[str, str]  # the few that go into a document's metadata
 
 
-def metadata_of(
-    parser: LexborHTMLParser, structured: Sequence[str], elements: list[Element], url: str
-) -> Metadata:
+def metadata_of(parser: LexborHTMLParser, structured: Sequence[str], elements: list[Element], url: str) -> Metadata:
     """Everything a page says of itself."""
     named = _named(parser)
     article = _article(structured)
@@ -140,7 +185,9 @@ def _article(structured: Sequence[str]) -> dict[str, Any]:
         if len(source) > settings.STRUCTURED_CHARACTERS:
             continue
         try:
-            data = json.loads(source.strip().removeprefix("<![CDATA[").removesuffix("]]>").strip() or "null", strict=False)
+            data = json.loads(
+                source.strip().removeprefix("<![CDATA[").removesuffix("]]>").strip() or "null", strict=False
+            )
         except (ValueError, RecursionError):
             continue
         for node in _nodes(data):
@@ -161,7 +208,9 @@ def _nodes(data: Any) -> Iterator[dict[str, Any]]:
         node = stack.pop()
         if isinstance(node, dict):
             yield node
-            stack.extend(node[key] for key in ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement") if key in node)
+            stack.extend(
+                node[key] for key in ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement") if key in node
+            )
         elif isinstance(node, list):
             stack.extend(reversed(node))
 
@@ -225,13 +274,15 @@ def _author(article: dict[str, Any], named: Mapping[str, str], elements: list[El
         attributes = element.attributes
         if not attributes or element.chars > settings.AUTHOR_CHARACTERS:
             continue
-        if (attributes.get("rel") == "author" and element.tag == "a") or attributes.get("itemprop") == "author":
-            if name := _clean_author(_all_text(element)):
-                return name
+        marked = (attributes.get("rel") == "author" and element.tag == "a") or attributes.get("itemprop") == "author"
+        if marked and (name := _clean_author(_all_text(element))):
+            return name
     for element in elements:
         if element.hints & hints.META and element.attributes and element.chars <= settings.AUTHOR_CHARACTERS:
             names = f"{element.get('class')} {element.get('id')}".lower()
-            if ("author" in names or "byline" in names or "autor" in names) and (name := _clean_author(_all_text(element))):
+            if ("author" in names or "byline" in names or "autor" in names) and (
+                name := _clean_author(_all_text(element))
+            ):
                 return name
     return None
 

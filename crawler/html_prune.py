@@ -74,7 +74,11 @@ def _drop_links(elements: list[Element], top: Element, element: Element) -> None
             and not (tag == "a" and _is_in_line(element))
         ):
             drop(elements, element)
-    elif tag in _LINES and element.link_chars > settings.LINK_LINE_SHARE * chars and chars < settings.LINK_LINE_CHARACTERS:
+    elif (
+        tag in _LINES
+        and element.link_chars > settings.LINK_LINE_SHARE * chars
+        and chars < settings.LINK_LINE_CHARACTERS
+    ):
         drop(elements, element)
 
 
@@ -94,9 +98,8 @@ def _drop_phrases(elements: list[Element], lines: list[Element]) -> None:
             continue
         text = line.text()
         short = len(text) < settings.PHRASE_CHARACTERS
-        if (short or line.own_link_chars * 3 > len(text)) and is_around(text):
-            drop(elements, line)
-        elif short and line.tag not in HEADINGS and is_date(text):
+        said = (short or line.own_link_chars * 3 > len(text)) and is_around(text)
+        if said or (short and line.tag not in HEADINGS and is_date(text)):
             drop(elements, line)
 
 

@@ -19,9 +19,7 @@ _HEAD_WORDS: Final = 3
 _LETTERS: Final = re.compile(r"[\W_]+")
 
 
-def choose_title(
-    title: str, stated: Sequence[str], headline: str, headings: Sequence[str], site: str, url: str
-) -> str:
+def choose_title(title: str, stated: Sequence[str], headline: str, headings: Sequence[str], site: str, url: str) -> str:
     """The title of a page; "" for one that says nothing. `stated`: what its meta elements call it, best first;
     `headline`: what its JSON-LD does, which some sites use for a description."""
     title = _one_line(title)
@@ -73,7 +71,9 @@ def _without_site(title: str, site: str, url: str) -> str:
     names.discard("")
     for side in (-1, 0):
         part = _plain(parts[side])
-        if part and any(part == name or (len(name) > 4 and (name in part or part in name) and len(part) > 3) for name in names):
+        if part and any(
+            part == name or (len(name) > 4 and (name in part or part in name) and len(part) > 3) for name in names
+        ):
             rest = title[: title.rfind(parts[side])] if side else title[title.find(parts[side]) + len(parts[side]) :]
             rest = rest.strip(" |-–—»«·•:/\\>~")
             if rest:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from crawler.extraction_settings import (
     MAX_TREE_DEPTH,
@@ -118,8 +118,9 @@ def parse(markup: str, skipped: frozenset[str] = _SKIPPED | NAVIGATION) -> tuple
         return parser, elements
     root.attributes = source.attributes
     append = elements.append
-    pending = []
-    node, parent = source.first_child, root
+    pending: list[tuple[LexborNode | None, Element]] = []
+    node: LexborNode | None = source.first_child
+    parent = root
     while True:
         if node is None:
             if not pending:
@@ -128,7 +129,7 @@ def parse(markup: str, skipped: frozenset[str] = _SKIPPED | NAVIGATION) -> tuple
             continue
         tag = node.tag
         if tag == "-text":
-            text = node.text_content
+            text = node.text_content or ""
             if not parent.preformatted:
                 if text.isspace():
                     text = " "
@@ -174,11 +175,14 @@ def measure(elements: list[Element]) -> None:
         tag = element.tag
         links, own_links = element.link_chars, element.own_link_chars
         parent = element.parent
-        if tag == "a" and (target := element.attributes.get("href")):
-            # A heading that links to itself is a heading, not a link.
-            if not (target[0] == "#" and parent is not None and parent.tag in headings):
-                element.link_chars = links = chars
-                own_links = own
+        # A heading that links to itself is a heading, not a link.
+        if (
+            tag == "a"
+            and (target := element.attributes.get("href"))
+            and not (target[0] == "#" and parent is not None and parent.tag in headings)
+        ):
+            element.link_chars = links = chars
+            own_links = own
         element.own_chars, element.own_link_chars = own, own_links
         if tag in blocks:
             if tag == "pre" or (

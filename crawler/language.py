@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Final
 from crawler.extraction_settings import LANGUAGE_CHARACTERS, LANGUAGE_LEAST_CHARACTERS
 
 if TYPE_CHECKING:
-    from py3langid.langid import LanguageIdentifier
+    from py3langid.langid import LanguageIdentifier  # type: ignore[import-untyped]
 
 _CODE: Final = re.compile(r"\s*([a-zA-Z]{2,3})(?:[-_].*)?\s*$")
 _THREE: Final = {"eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt"}
 _SAME: Final = {"nb": "no", "nn": "no", "iw": "he", "in": "id"}
 _RELATED: Final = (
-    frozenset(("no", "da", "sv")), frozenset(("cs", "sk")), frozenset(("hr", "sr", "bs", "sl")),
-    frozenset(("id", "ms")), frozenset(("pt", "gl", "es", "ca")), frozenset(("ru", "uk", "be", "bg")),
+    frozenset(("no", "da", "sv")),
+    frozenset(("cs", "sk")),
+    frozenset(("hr", "sr", "bs", "sl")),
+    frozenset(("id", "ms")),
+    frozenset(("pt", "gl", "es", "ca")),
+    frozenset(("ru", "uk", "be", "bg")),
 )
 """Languages that the classifier takes for each other: among them a declaration is believed."""
 _NOT_WORDS: Final = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|[\d|#*_>\-=+]+", re.DOTALL)

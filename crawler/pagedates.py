@@ -16,8 +16,8 @@ _MONTHS: Final = {
     name: number
     for number, names in enumerate(
         (
-            "january jan januar jänner janvier janv enero ene gennaio gen janeiro januari stycznia styczeń января январь",
-            "february feb februar février févr fevrier febrero febbraio fevereiro februari lutego luty февраля февраль",
+            "january jan januar jänner janvier janv enero ene gennaio gen janeiro januari stycznia styczeń января",
+            "february feb februar février févr fevrier febrero febbraio fevereiro februari lutego luty февраля",
             "march mar märz maerz mrz mars marzo março maart marca marzec марта март",
             "april apr avril avr abril abr aprile kwietnia kwiecień апреля апрель",
             "may mai mayo maggio mag maio mei maja мая май",
@@ -34,13 +34,15 @@ _MONTHS: Final = {
     for name in names.split()
 }
 _ISO: Final = re.compile(
-    r"\s*(\d{4})(?:-?(\d{2})(?:-?(\d{2})(?:[T ]+(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,]\d{1,9})?)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?)?)?)?(?![\d])",
+    r"\s*(\d{4})(?:-?(\d{2})(?:-?(\d{2})(?:[T ]+(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,]\d{1,9})?)?"
+    r"\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?)?)?)?(?!\d)",
     re.IGNORECASE,
 )
 _NUMERIC: Final = re.compile(r"(?<!\d)(\d{1,2})([./-]) ?(\d{1,2})\2 ?(\d{4})(?!\d)")
 _YEAR_FIRST: Final = re.compile(r"(?<!\d)((?:19|20)\d{2})\s?(?:[./年-])\s?(\d{1,2})\s?(?:[./月-])\s?(\d{1,2})(?!\d)")
 _NAMED: Final = re.compile(
-    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|ª|\.)?\s+(?:de |d')?([^\W\d_]{3,12})\.?,?\s+(?:de |del )?((?:19|20)\d{2})(?!\d)"
+    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|º|ª|\.)?\s+(?:de |d')?([^\W\d_]{3,12})\.?,?\s+(?:de |del )?"
+    r"((?:19|20)\d{2})(?!\d)"
     r"|([^\W\d_]{3,12})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+((?:19|20)\d{2})(?!\d)"
 )
 _URL: Final = re.compile(r"/((?:19|20)\d{2})[/-](0[1-9]|1[0-2])(?:[/-](0[1-9]|[12]\d|3[01]))?(?=[/_-])")
@@ -54,7 +56,13 @@ def parse_machine_date(text: str) -> str | None:
         date = _date(int(year), int(month) if month else None, int(day) if day else None)
         if date is None or hour is None or offset is None:
             return date
-        zone = "+00:00" if offset.upper() in ("Z", "UTC", "GMT") else offset if ":" in offset else f"{offset[:3]}:{offset[3:] or '00'}"
+        zone = (
+            "+00:00"
+            if offset.upper() in ("Z", "UTC", "GMT")
+            else offset
+            if ":" in offset
+            else f"{offset[:3]}:{offset[3:] or '00'}"
+        )
         moment = f"{date}T{hour}:{minute}:{second or '00'}{zone}"
         try:
             datetime.fromisoformat(moment)

@@ -72,7 +72,9 @@ def _page(text: str) -> str:
     for line in lines:
         if line:
             current.append(line)
-        if current and (not line or (len(line) < 0.7 * longest and _PARAGRAPH_END.search(line)) or len(line) < 0.4 * longest):
+        if current and (
+            not line or (len(line) < 0.7 * longest and _PARAGRAPH_END.search(line)) or len(line) < 0.4 * longest
+        ):
             paragraphs.append(" ".join(current))
             current = []
     if current:

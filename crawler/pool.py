@@ -2,11 +2,13 @@
 
 Each worker is a fresh interpreter (no fork: safe beside threads) on a socket, served by one thread here that hands
 it a few tasks at a time and takes answers one by one, so that the page at fault is always known. Not for asyncio:
-wrap the future.
+wrap the future. Idle workers are kept for a minute after their pool closed: a recrawl, or the next crawl of a
+server, finds them warm.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import queue
@@ -28,6 +30,7 @@ from crawler.worker import GRACE_S
 
 _BATCH: Final = 8  # tasks handed over at once: hides the turn-around of a busy parent
 _BATCH_BYTES: Final = 1 << 20  # of their bodies: a worker's death costs little
+_KEPT_S: Final = 60.0  # an idle worker holds some 100 MB
 _START_S: Final = 60.0  # for a worker to import its libraries on a loaded machine
 
 _Job = tuple[Task, Scope, "Future[Reading]"]
@@ -40,7 +43,7 @@ class ReadingPool:
         self._settings = settings
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._open = True
-        self._workers: list[_Worker] = []
+        self._busy: set[_Worker] = set()
         self._threads = [
             threading.Thread(target=self._serve, name=f"reading-{number}", daemon=True)
             for number in range(settings.workers)
@@ -61,7 +64,7 @@ class ReadingPool:
         self._open = False
         for _ in self._threads:
             self._jobs.put(None)
-        for worker in list(self._workers):
+        for worker in tuple(self._busy):
             worker.stop()
         for thread in self._threads:
             thread.join()
@@ -80,19 +83,23 @@ class ReadingPool:
         worker: _Worker | None = None
         jobs: list[_Job] = []
         try:
-            worker = self._hire()  # at once: its imports take as long as the first pages
+            worker = _hire(self._settings)  # at once: its imports take as long as the first pages
             while jobs or (jobs := self._next()):
-                if worker is None or worker.served >= self._settings.worker_pages:
-                    if worker is not None:
-                        self._retire(worker)
+                if worker is not None and worker.served >= self._settings.worker_pages:
+                    worker.kill()
                     worker = None
-                    worker = self._hire()
+                if worker is None:
+                    worker = _hire(self._settings)
                 scope = jobs[0][1]
                 batch = [job for job in jobs if job[1] is scope]
                 rest = [job for job in jobs if job[1] is not scope]
-                failure = worker.read(batch, scope)
+                self._busy.add(worker)
+                if not self._open:
+                    worker.stop()
+                failure = worker.read(batch, scope, self._settings)
+                self._busy.discard(worker)
                 if failure:
-                    self._retire(worker)
+                    worker.kill()
                     worker = None
                     # The first unanswered task was being read when it happened; those behind it never began.
                     unanswered = [job for job in batch if not job[2].done()]
@@ -106,7 +113,7 @@ class ReadingPool:
             self._drain(error.message)
         finally:
             if worker is not None:
-                self._retire(worker)
+                _IDLE.keep(worker)
             for job in jobs:
                 job[2].cancel()
             if not self._open:
@@ -136,18 +143,6 @@ class ReadingPool:
         """Not more than this worker's part of what waits: the others must not stand idle."""
         return max(1, min(_BATCH, -(-self._jobs.qsize() // self._settings.workers)))
 
-    def _hire(self) -> _Worker:
-        worker = _Worker(self._settings)
-        self._workers.append(worker)
-        if not self._open:
-            worker.stop()
-        worker.greet()
-        return worker
-
-    def _retire(self, worker: _Worker) -> None:
-        worker.kill()
-        self._workers.remove(worker)
-
     def _drain(self, reason: str) -> None:
         """No worker can be had: nothing that waits, or comes, will be read."""
         while self._open:
@@ -171,6 +166,58 @@ def _fail(job: _Job, reason: str) -> None:
         job[2].set_exception(ExtractionError(reason))
 
 
+def _hire(settings: CrawlSettings) -> _Worker:
+    """A worker that is ready. Raises ExtractionError when none can be had."""
+    worker = _IDLE.take(settings)
+    if worker is None:
+        worker = _Worker(settings)
+        worker.greet()
+    return worker
+
+
+class _Idle:
+    """Workers without a pool, by what they were started with. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._workers: list[_Worker] = []
+        atexit.register(self.clear)
+
+    def keep(self, worker: _Worker) -> None:
+        """Keeps the worker for a while."""
+        with self._lock:
+            self._workers.append(worker)
+        timer = threading.Timer(_KEPT_S, self._end, (worker,))
+        timer.daemon = True
+        timer.start()
+
+    def take(self, settings: CrawlSettings) -> _Worker | None:
+        """A kept worker that fits these settings and still lives."""
+        with self._lock:
+            for worker in self._workers:
+                if worker.fits(settings):
+                    self._workers.remove(worker)
+                    return worker
+        return None
+
+    def _end(self, worker: _Worker) -> None:
+        with self._lock:
+            if worker not in self._workers:
+                return
+            self._workers.remove(worker)
+        worker.kill()
+
+    def clear(self) -> None:
+        """Ends them all."""
+        with self._lock:
+            workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.kill()
+
+
+_IDLE: Final = _Idle()
+
+
 class _Worker:
     """One process and our end of its socket."""
 
@@ -189,13 +236,18 @@ class _Worker:
                 stderr=subprocess.PIPE,
             )
         self._connection = Connection(ours.detach())
-        self._settings = settings
+        self._kind = (settings.extractor, settings.worker_memory_bytes)
         self.served = 0
+
+    def fits(self, settings: CrawlSettings) -> bool:
+        """Whether it was started for such settings, lives and has pages left before it is worn out."""
+        kind = (settings.extractor, settings.worker_memory_bytes)
+        return self._kind == kind and self._process.poll() is None and self.served < settings.worker_pages
 
     def greet(self) -> None:
         """Waits until it is ready. Raises ExtractionError when it does not start."""
         try:
-            self._connection.send(self._settings)
+            self._connection.send(self._kind)
             if self._connection.poll(_START_S) and self._connection.recv() == "ready":
                 return
         except (EOFError, OSError):
@@ -204,12 +256,12 @@ class _Worker:
         said = self._process.communicate()[1].decode("utf-8", "replace").strip().splitlines()
         raise ExtractionError(f"no process to read pages with: {said[-1] if said else 'it does not start'}")
 
-    def read(self, jobs: Sequence[_Job], scope: Scope) -> str:
+    def read(self, jobs: Sequence[_Job], scope: Scope, settings: CrawlSettings) -> str:
         """Hands over the tasks and settles their futures; returns why the worker is of no use any more, or ""."""
         try:
-            self._connection.send((scope, [job[0] for job in jobs]))
+            self._connection.send((scope, settings, [job[0] for job in jobs]))
             for job in jobs:
-                if not self._connection.poll(self._settings.page_seconds + 2 * GRACE_S):
+                if not self._connection.poll(settings.page_seconds + 2 * GRACE_S):
                     return "did not react"
                 answer = self._connection.recv()
                 self.served += 1

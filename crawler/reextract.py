@@ -6,6 +6,7 @@ duplicates and links are decided anew. A lost frontier is rebuilt from the archi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,14 +19,15 @@ from crawler.workspace import WARC_FOLDER
 from ranking.ports import DocumentSink
 
 
-async def reextract(
+def reextract(
     folder: Path, sink: DocumentSink, settings: CrawlSettings, on_event: Callable[[CrawlEvent], None]
 ) -> CrawlReport:
     """Reads every archived page again; the report's `documents` says how many there are now.
 
-    Pages found by the new reading wait for the next crawl. Raises ArchiveError when there is no archive,
+    Blocks; inside an event loop, await `crawler.crawl.replay` instead. Pages found by the new reading wait for the
+    next crawl. Raises ArchiveError when there is no archive,
     CrawlBusyError, CrawlerError.
     """
     if not archive_files(folder / WARC_FOLDER):
         raise ArchiveError(f"no WARC file in {folder / WARC_FOLDER}", hint="crawl first: forage crawl URL")
-    return await replay(folder, sink, settings, on_event)
+    return asyncio.run(replay(folder, sink, settings, on_event))

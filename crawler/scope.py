@@ -80,4 +80,4 @@ class Scope:
         try:
             return replace(self, excluded=tuple(re.compile(pattern) for pattern in patterns))
         except re.error as error:
-            raise SettingsError(f"not a regular expression: {error}", path="exclude", hint=r"write /private/") from error
+            raise SettingsError(f"not a regular expression: {error}", path="exclude", hint="write /private/") from error

@@ -11,25 +11,22 @@ others are read again from the archive.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final, Literal
 
-import xxhash
-
-from crawler import traps, urls
+from crawler import urls
+from crawler.discover import Discoverer
 from crawler.duplicates import band_keys, similarity
 from crawler.events import Counts, EventKind
 from crawler.frontier import Frontier, Holds, Kind, Page, State
-from crawler.reading import Found, Reading
+from crawler.reading import Reading
 from crawler.settings import CrawlSettings
 from crawler.warc import Position
 from ranking.ports import DocumentSink
 from ranking.types import Document
 
 _CHAIN: Final = 16  # aliases followed before a chain counts as a loop
-_KNOWN: Final = 200_000  # URLs remembered as known: spares a look-up for most links of a page
 _SITEMAP_NESTING: Final = 3  # an index in an index happens; more does not
 
 
@@ -94,9 +91,9 @@ class Settler:
         self._settings = settings
         self._run = run
         self._relink = relink
-        self._known: OrderedDict[int, int] = OrderedDict()
+        self._discoverer = Discoverer(frontier, settings)
+        self.add_sitemap = self._discoverer.add_sitemap
         self._counts = Counts(**frontier.note("counts", {}))
-        self._waiting = frontier.count(State.WAITING)
         self._documents: dict[str, Document | None] = {}
         self._effects = Effects()
 
@@ -105,23 +102,27 @@ class Settler:
         then nothing has happened."""
         self._effects = Effects()
         self._documents = {}
+        self._discoverer.begin()
         before = self._counts
         try:
             with self._frontier.transaction():
                 for outcome in outcomes:
                     self._settle(outcome)
                 self._hand_over()
-                self._waiting = self._frontier.count(State.WAITING)
-                self._counts = replace(self._counts, waiting=self._waiting)
+                self._counts = replace(self._counts, waiting=self._discoverer.waiting)
                 self._frontier.write_note("counts", asdict(self._counts))
                 if archive_end is not None:
                     self._frontier.write_note("archive", [archive_end.file, archive_end.offset])
         except BaseException:
             self._counts = before
-            self._known.clear()
+            self._discoverer.forget()
             raise
-        self._effects.counts = self._counts
-        return self._effects
+        effects, found = self._effects, self._discoverer
+        effects.counts = self._counts
+        effects.hosts |= found.hosts
+        effects.replays |= found.replays
+        effects.told.extend(Effect("trap", url, reason=reason) for url, reason in found.traps)
+        return effects
 
     def _hand_over(self) -> None:
         kept = [document for document in self._documents.values() if document is not None]
@@ -190,7 +191,7 @@ class Settler:
         if document is not None and reading.canonical and not page.standalone and self._yields(page, reading.canonical):
             alias, kind = reading.canonical, "canonical"
         elif document is not None and document.content_hash:
-            alias = self._twin(page, document.content_hash)
+            alias = self._earlier_twin(page, document.content_hash)
             kind = "duplicate" if alias else None
         own = document if alias is None else None
         values = self._archived(outcome)
@@ -216,7 +217,7 @@ class Settler:
             else:
                 self._count(duplicates=1)
                 self._tell("alias" if kind == "canonical" else "duplicate", outcome, other=alias or "")
-        self._links(page, reading.links)
+        self._discoverer.follow(page, reading.links)
 
     def _archived(self, outcome: Outcome) -> dict[str, object]:
         """Columns of a body that was fetched just now; none for one read again from the archive."""
@@ -257,14 +258,26 @@ class Settler:
         )
         self._write(target, document=Holds.STAND_IN, content=document.content_hash)
 
-    def _twin(self, page: Page, content: str) -> str | None:
-        """Another page that stores this very content."""
+    def _earlier_twin(self, page: Page, content: str) -> str | None:
+        """An earlier page that stores this very content. A later one that does hands over to `page`: whatever the
+        order in which pages happen to be read, the one discovered first keeps the document."""
         query = (
             "SELECT url FROM pages WHERE content = ? AND document > 0 AND id <> ? AND (state <> ? OR document = ?)"
             " ORDER BY id LIMIT 1"
         )
         row = self._database.execute(query, (content, page.id, State.REPLAY, Holds.STAND_IN)).fetchone()
-        return None if row is None else str(row[0])
+        twin = None if row is None else self._frontier.page(row[0])
+        if twin is None or twin.id < page.id or twin.holds is Holds.STAND_IN:
+            return None if twin is None else twin.url
+        self._documents[urls.document_id(twin.url)] = None
+        self._forget_signature(twin)
+        self._database.execute(
+            "UPDATE pages SET alias = ? WHERE alias = ? AND alias_kind = 'duplicate'", (page.url, twin.url)
+        )
+        self._write(twin, document=Holds.NOTHING, alias=page.url, alias_kind="duplicate")
+        self._count(documents=-1, duplicates=1)
+        self._effects.told.append(Effect("duplicate", twin.url, twin.status, other=page.url))
+        return None
 
     def _let_go(self, page: Page, into: str | None = None) -> None:
         """Takes away the document stored under the page's id, if any, and frees those who relied on it.
@@ -298,15 +311,10 @@ class Settler:
 
     def _sign(self, page: Page, sketch: bytes | None, outcome: Outcome) -> None:
         """Keeps the signature and tells of the nearest earlier page, if one is near enough."""
-        old = self._database.execute("SELECT signature FROM pages WHERE id = ?", (page.id,)).fetchone()[0]
-        if old == sketch and page.state is not State.REPLAY:
-            return
-        if old is not None:
-            keys = [(key, page.id) for key in band_keys(old)]
-            self._database.executemany("DELETE FROM bands WHERE key = ? AND page = ?", keys)
-        self._database.execute("UPDATE pages SET signature = ? WHERE id = ?", (sketch, page.id))
+        self._forget_signature(page)
         if sketch is None:
             return
+        self._write(page, signature=sketch)
         keys_new = band_keys(sketch)
         marks = ",".join("?" * len(keys_new))
         near, best = "", 0.0
@@ -319,6 +327,13 @@ class Settler:
             self._database.execute("UPDATE pages SET near = ? WHERE id = ?", (near, page.id))
             self._count(near_duplicates=1)
             self._tell("near_duplicate", outcome, other=near, reason=f"similarity {best:.2f}")
+
+    def _forget_signature(self, page: Page) -> None:
+        old = self._database.execute("SELECT signature FROM pages WHERE id = ?", (page.id,)).fetchone()[0]
+        if old is not None:
+            keys = [(key, page.id) for key in band_keys(old)]
+            self._database.executemany("DELETE FROM bands WHERE key = ? AND page = ?", keys)
+            self._write(page, signature=None)
 
     # ------------------------------------------------------------ other outcomes
 
@@ -378,76 +393,10 @@ class Settler:
         self._write(page, state=State.DONE, run=self._run, status=outcome.status, reason=reading.reason, attempts=0,
                     etag=outcome.etag, modified=outcome.modified, payload=outcome.payload)  # fmt: skip
         self._tell("sitemap", outcome, reason=reading.reason or f"{len(reading.links)} pages")
-        self._links(page, reading.links)
+        self._discoverer.follow(page, reading.links)
         if page.hops < _SITEMAP_NESTING:
             for found in reading.sitemaps:
-                self.add_sitemap(found.url, page.hops + 1)
-
-    def add_sitemap(self, url: str, nesting: int = 0) -> bool:
-        """Makes a sitemap known, unless its host has its share already."""
-        query = "SELECT count(*) FROM pages WHERE host = ? AND kind = ?"
-        held = self._database.execute(query, (urls.host(url), Kind.SITEMAP)).fetchone()[0]
-        if held >= self._settings.sitemaps_per_host:
-            return False
-        added = self._frontier.add(url, address=None, depth=0, hops=nesting, kind=Kind.SITEMAP)
-        if added:
-            self._effects.hosts.add(urls.host(url))
-        return added
-
-    # ------------------------------------------------------------ links
-
-    def _links(self, page: Page, links: Iterable[Found]) -> None:
-        depth = page.depth + 1
-        limit = self._settings.depth
-        if limit is not None and depth > limit:
-            return
-        for found in links:
-            mark = _key(found.url)
-            known = self._known.get(mark)
-            if known is not None and (known <= depth or limit is None):
-                continue
-            self._known[mark] = depth
-            if len(self._known) > _KNOWN:
-                self._known.popitem(last=False)
-            row = self._database.execute(
-                "SELECT id, depth, state, warc FROM pages WHERE url = ?", (found.url,)
-            ).fetchone()
-            if row is None:
-                self._discover(found, depth)
-            elif limit is not None and row[1] > depth:
-                # Found again on a shorter way: its own links may be within the limit now.
-                again = State.REPLAY if row[2] == State.DONE and row[3] is not None else row[2]
-                self._effects.replays |= again == State.REPLAY
-                self._database.execute("UPDATE pages SET depth = ?, state = ? WHERE id = ?", (depth, again, row[0]))
-
-    def _discover(self, found: Found, depth: int) -> None:
-        families = traps.patterns(found.url, self._settings)
-        counted: list[int] = []
-        for family, member, bound in families:
-            key = _key(family)
-            if family.startswith("shapes "):
-                shape = _key(f"{family}\n{member}")
-                if self._database.execute("SELECT 1 FROM shapes WHERE key = ?", (shape,)).fetchone():
-                    continue
-            row = self._database.execute("SELECT members FROM families WHERE key = ?", (key,)).fetchone()
-            members = row[0] if row is not None else 0
-            if members >= bound:
-                if members == bound:
-                    self._database.execute("UPDATE families SET members = members + 1 WHERE key = ?", (key,))
-                    self._effects.told.append(Effect("trap", found.url, reason=f"more than {bound} of: {family}"))
-                return
-            counted.append(key)
-            if family.startswith("shapes "):
-                self._database.execute("INSERT OR IGNORE INTO shapes VALUES (?)", (shape,))
-        if self._waiting >= self._settings.frontier_urls:
-            return
-        for key in counted:
-            self._database.execute(
-                "INSERT INTO families VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET members = members + 1", (key,)
-            )
-        self._frontier.add(found.url, address=found.address, depth=depth)
-        self._waiting += 1
-        self._effects.hosts.add(urls.host(found.url))
+                self._discoverer.add_sitemap(found.url, page.hops + 1)
 
     # ------------------------------------------------------------ small change
 
@@ -463,8 +412,3 @@ class Settler:
         self._effects.told.append(
             Effect(kind, outcome.page.url, outcome.status, outcome.size, reason or outcome.reason, other)
         )
-
-
-def _key(text: str) -> int:
-    """A signed 64-bit hash: what SQLite keeps as an integer."""
-    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) - (1 << 63)

@@ -20,7 +20,6 @@ from types import FrameType
 from typing import Any
 
 from crawler.reading import Extractor, Links, Reading, Task, read
-from crawler.settings import CrawlSettings
 from ranking.types import Link
 
 ForkingPickler.register(Link, lambda link: (Link, (link.url, link.text, link.nofollow)))
@@ -64,12 +63,12 @@ def _answer(task: Task, links: Links, extract: Extractor) -> Reading | str:
 
 
 def serve(connection: Connection) -> None:
-    """Answers batches of (scope, tasks) until the other side is gone."""
-    settings: CrawlSettings = connection.recv()
-    extract = load_extractor(settings.extractor)
+    """Answers batches of (scope, settings, tasks) until the other side is gone."""
+    extractor, memory = connection.recv()
+    extract = load_extractor(extractor)
     # Only now: imports may need more than a page may.
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (settings.worker_memory_bytes, settings.worker_memory_bytes))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     signal.signal(signal.SIGALRM, _interrupt)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the crawl decides when to stop
     connection.send("ready")
@@ -77,10 +76,10 @@ def serve(connection: Connection) -> None:
     links: Links | None = None
     while True:
         try:
-            scope, tasks = connection.recv()
+            scope, settings, tasks = connection.recv()
         except (EOFError, OSError):
             return
-        if links is None or links.scope != scope:
+        if links is None or links.scope != scope or links.settings != settings:
             links = Links(scope, settings)
         for task in tasks:
             faulthandler.dump_traceback_later(settings.page_seconds + GRACE_S, exit=True)

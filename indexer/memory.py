@@ -6,72 +6,41 @@ tokenisation, splitting and stemming of the index, and none of its arrays, posti
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import SequenceMatcher
-from itertools import product
 from typing import Any, Final
 
 import numpy as np
 
 from indexer.analyze import algorithm_of, body_tokens, stem, url_depth, url_tokens
-from indexer.columns import language_code, metadata_values, quality_of, registrable, seconds, site_of_document
-from indexer.settings import RELATED_DOCUMENTS, STEMMED_LANGUAGES, STEMMED_SHARE, IndexSettings
+from indexer.columns import language_code, quality_of, site_of_document
+from indexer.memory_pages import Page, Walk
+from indexer.settings import IndexSettings
 from indexer.split import embedding_text, split
-from indexer.urls import canonical_url, url_key
-from ranking.dates import parse_date
-from ranking.errors import ForageError
 from ranking.identity import number_of
 from ranking.ports import Embedder
 from ranking.text import tokenize
 from ranking.types import (
     FIELDS,
-    All,
-    Any_,
     CollectionStatistics,
     Document,
     Evidence,
-    Filter,
     Floats,
     Node,
-    Not,
     Passage,
     PassageEvidence,
-    Phrase,
     Plan,
     PlannedRetriever,
     PlannedTerm,
     Positions,
-    Prefix,
     StoredDocument,
-    Term,
     TermStatistics,
 )
 
-Token = tuple[str, str]  # surface, stem
 _DECIMALS: Final = 9
-_BOUNDS: Final = {
-    "gte": lambda held, bound: held >= bound, "gt": lambda held, bound: held > bound,
-    "lte": lambda held, bound: held <= bound, "lt": lambda held, bound: held < bound,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Page:
-    """One document with all that is known of it."""
-
-    document: Document
-    row: int
-    tokens: Mapping[str, list[Token]]
-    passages: tuple[Passage, ...]
-    spans: tuple[tuple[int, int], ...]  # body tokens of each passage
-    vectors: list[Floats]
-    authority: float
-    inlinks: int
-    cluster: str
 
 
 class MemoryIndex:
@@ -91,16 +60,17 @@ class MemoryIndex:
     ) -> None:
         self._settings = settings or IndexSettings()
         self._embedder = embedder
-        self._pages: dict[str, _Page] = {}
+        self._pages: dict[str, Page] = {}
         for row, document in enumerate(documents):
             identifier = document.id
             self._pages[identifier] = self._page(
                 document, row, (authority or {}).get(identifier, 0.0), (anchors or {}).get(identifier, ""),
                 (inlinks or {}).get(identifier, 0), (clusters or {}).get(identifier, f"{row:016x}"),
             )  # fmt: skip
+        self._walk = Walk(self._pages, self._settings.default_language)
         self._statistics = self._measure(generation)
 
-    def _page(self, document: Document, row: int, authority: float, anchor: str, inlinks: int, cluster: str) -> _Page:
+    def _page(self, document: Document, row: int, authority: float, anchor: str, inlinks: int, cluster: str) -> Page:
         algorithm = algorithm_of(document.language, self._settings.default_language)
         parts = split(document.text, self._settings)
         body: list[str] = []
@@ -124,7 +94,7 @@ class MemoryIndex:
             for passage in passages:
                 text = embedding_text(document.title, passage.heading, passage.text, self._settings)
                 vectors.append(self._embedder.encode([text])[0])
-        return _Page(
+        return Page(
             document=document, row=row,
             tokens={name: [(token, stem(token, algorithm)) for token in tokens] for name, tokens in texts.items()},
             passages=passages, spans=tuple((before[p.start], before[p.end]) for p in passages), vectors=vectors,
@@ -134,7 +104,7 @@ class MemoryIndex:
     def _measure(self, generation: str) -> CollectionStatistics:
         pages = list(self._pages.values())
         languages = Counter(language_code(page.document.language) for page in pages)
-        newest = [date for page in pages for date in self._dates(page)[:2] if not math.isnan(date)]
+        newest = [date for page in pages for date in self._walk.dates(page)[:2] if not math.isnan(date)]
         return CollectionStatistics(
             generation=generation,
             documents=len(pages),
@@ -155,130 +125,30 @@ class MemoryIndex:
 
     # ------------------------------------------------------------ words
 
-    def _algorithms(self) -> list[str]:
-        counts: Counter[str] = Counter(
-            algorithm_of(language_code(page.document.language) or None, self._settings.default_language)
-            for page in self._pages.values()
-        )
-        main = [name for name, count in counts.items() if name and count >= STEMMED_SHARE * len(self._pages)]
-        return sorted(main, key=lambda name: (-counts[name], name))[:STEMMED_LANGUAGES]
-
-    def _forms(self, token: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(stem(token, name) for name in self._algorithms())) or (token,)
-
     def term_statistics(self, tokens: Sequence[tuple[str, bool]], *, stem: bool) -> tuple[TermStatistics, ...]:
         found = []
         for token, exact in tokens:
             surface = exact or not stem
-            forms = (token,) if surface else self._forms(token)
+            forms = (token,) if surface else self._walk.forms(token)
             holders = {
-                name: {id for id, page in self._pages.items() if self._hits(page, name, token, forms, surface)}
+                name: {id for id, page in self._pages.items() if self._walk.hits(page, name, token, forms, surface)}
                 for name in FIELDS
             }
             field_df = {name: len(ids) for name, ids in holders.items()}
             found.append(TermStatistics(token, forms, len(set().union(*holders.values())), field_df, surface))
         return tuple(found)
 
-    def _hits(self, page: _Page, field: str, token: str, forms: tuple[str, ...], surface: bool) -> list[int]:
-        """Positions at which a term stands in a field."""
-        return [
-            at
-            for at, (written, stemmed) in enumerate(page.tokens[field])
-            if written == token or (not surface and stemmed in forms)
-        ]
-
-    def _phrase(self, page: _Page, field: str, phrase: Phrase) -> int:
-        """Positions at which the phrase can begin, by trying every combination of its tokens' positions."""
-        surfaces = [written for written, _ in page.tokens[field]]
-        places = [[at for at, written in enumerate(surfaces) if written == token] for token in phrase.tokens]
-        starts = set()
-        for spots in product(*places):
-            if len(set(spots)) < len(spots) or (phrase.ordered and list(spots) != sorted(spots)):
-                continue
-            if max(spots) - min(spots) - (len(spots) - 1) <= phrase.slop:
-                starts.add(min(spots))
-        return len(starts)
-
     # ------------------------------------------------------------ conditions
 
     def count(self, node: Node | None) -> int:
-        return sum(self._satisfies(page, node, True) for page in self._pages.values())
-
-    def _satisfies(self, page: _Page, node: Node | None, stemmed: bool) -> bool:
-        match node:
-            case None:
-                return True
-            case All(children):
-                return all(self._satisfies(page, child, stemmed) for child in children)
-            case Any_(children):
-                return any(self._satisfies(page, child, stemmed) for child in children)
-            case Not(child):
-                return not self._satisfies(page, child, stemmed)
-            case Term(token, field):
-                forms = self._forms(token) if stemmed else (token,)
-                return any(self._hits(page, name, token, forms, not stemmed) for name in _fields(field))
-            case Phrase(_, field):
-                return any(self._phrase(page, name, node) for name in _fields(field))
-            case Prefix(token, field):
-                return any(w.startswith(token) for name in _fields(field) for w, _ in page.tokens[name])
-            case Filter():
-                return self._passes(page, node)
-
-    def _passes(self, page: _Page, node: Filter) -> bool:
-        document, value = page.document, node.value
-        site = site_of_document(document)
-        match node.kind:
-            case "site":
-                host, _, path = value.partition("/")
-                inside = site == host or site.endswith("." + host)
-                return inside and _below(document.url, path.rstrip("/"))
-            case "domain":
-                return registrable(site) == value.lower()
-            case "lang":
-                return language_code(document.language) == value.lower()
-            case "filetype":
-                return document.filetype.lower() == value.lower()
-            case "after":
-                return self._date(page) >= _moment(value)
-            case "before":
-                return self._date(page) < _moment(value)
-            case "inurl":
-                wanted = tuple(tokenize(value))
-                return bool(wanted) and self._phrase(page, "url", Phrase(wanted)) > 0
-            case "url_prefix":
-                return any(
-                    _lower_host(url).startswith(_lower_host(value))
-                    for url in (document.url, document.url.partition("://")[2])
-                    if ("://" in value) == ("://" in url)
-                )
-            case "metadata":
-                return _metadata(document.metadata.get(node.name), node)
-            case "link":
-                keys = {url_key(value), url_key(canonical_url(value))}
-                return any(url_key(link.url) in keys for link in document.links)
-            case "related":
-                return page.document.id in self._related(value)
-
-    def _related(self, reference: str) -> set[str]:
-        found = self.resolve(reference)
-        if found is None or not self._embedder:
-            return set()
-        mean = np.mean(self._pages[found].vectors, axis=0)
-        scores = {id: max(float(v @ mean) for v in page.vectors) for id, page in self._pages.items() if id != found}
-        return set(sorted(scores, key=lambda id: (-scores[id], self._pages[id].row))[:RELATED_DOCUMENTS])
-
-    def _dates(self, page: _Page) -> tuple[float, float, float]:
-        document = page.document
-        return seconds(document.published_at), seconds(document.modified_at), seconds(document.fetched_at)
-
-    def _date(self, page: _Page) -> float:
-        published, modified, _ = self._dates(page)
-        return modified if math.isnan(published) else published
+        return sum(self._walk.satisfies(page, node, True) for page in self._pages.values())
 
     # ------------------------------------------------------------ recall
 
     def recall(self, plan: Plan) -> Evidence:
-        allowed = {id: page for id, page in self._pages.items() if self._satisfies(page, plan.condition, plan.stem)}
+        allowed = {
+            id: page for id, page in self._pages.items() if self._walk.satisfies(page, plan.condition, plan.stem)
+        }
         found: dict[str, list[str]] = {}
         for retriever in plan.retrievers:
             if retriever.type == "bm25":
@@ -291,7 +161,7 @@ class MemoryIndex:
         pages = [self._pages[id] for id in sorted(ids)]
         return self._evidence(plan, pages, found, len(allowed))
 
-    def _lexical(self, plan: Plan, retriever: PlannedRetriever, allowed: Mapping[str, _Page]) -> list[str]:
+    def _lexical(self, plan: Plan, retriever: PlannedRetriever, allowed: Mapping[str, Page]) -> list[str]:
         parameters = retriever.parameters
         scores = {}
         for id, page in allowed.items():
@@ -305,21 +175,21 @@ class MemoryIndex:
                 scores[id] = round(score, _DECIMALS)
         return sorted(scores, key=lambda id: (-scores[id], id))[: retriever.k]
 
-    def _bm25(self, page: _Page, field: str, planned: PlannedTerm, k1: float, b: float) -> float:
+    def _bm25(self, page: Page, field: str, planned: PlannedTerm, k1: float, b: float) -> float:
         tf = self._tf(page, field, planned)
         average = self._statistics.average_length[field] or 1.0
         norm = k1 * (1 - b + b * len(page.tokens[field]) / average)
         return tf * (k1 + 1) / (tf + norm) if tf else 0.0
 
-    def _tf(self, page: _Page, field: str, planned: PlannedTerm) -> int:
+    def _tf(self, page: Page, field: str, planned: PlannedTerm) -> int:
         known = planned.statistics
-        return len(self._hits(page, field, known.token, known.forms, known.exact))
+        return len(self._walk.hits(page, field, known.token, known.forms, known.exact))
 
-    def _dense(self, vector: Floats, k: int, allowed: Mapping[str, _Page]) -> list[str]:
+    def _dense(self, vector: Floats, k: int, allowed: Mapping[str, Page]) -> list[str]:
         passages = [(-float(own @ vector), id) for id, page in allowed.items() for own in page.vectors]
         return list(dict.fromkeys(id for _, id in sorted(passages)[:k]))
 
-    def _evidence(self, plan: Plan, pages: Sequence[_Page], found: Mapping[str, list[str]], allowed: int) -> Evidence:
+    def _evidence(self, plan: Plan, pages: Sequence[Page], found: Mapping[str, list[str]], allowed: int) -> Evidence:
         size = len(pages)
         tf = np.zeros((len(FIELDS), len(plan.terms), size), np.float32)
         phrases = np.zeros((len(plan.query.phrases), size), np.float32)
@@ -334,10 +204,10 @@ class MemoryIndex:
                         tf[f, t, i] = self._tf(page, field, planned)
                 if planned.scored and (not planned.term.fields or "body" in planned.term.fields):
                     known = planned.statistics
-                    hits[i] += [(at, t) for at in self._hits(page, "body", known.token, known.forms, known.exact)]
+                    hits[i] += [(at, t) for at in self._walk.hits(page, "body", known.token, known.forms, known.exact)]
             for p, phrase in enumerate(plan.query.phrases):
                 fields = [phrase.field] if phrase.field else ["title", "body"]
-                phrases[p, i] = sum(self._phrase(page, field, phrase) for field in fields)
+                phrases[p, i] = sum(self._walk.phrase(page, field, phrase) for field in fields)
             if plan.vector is not None and page.vectors:
                 cosines = [float(own @ plan.vector) for own in page.vectors]
                 top = sorted(cosines, reverse=True)[:3]
@@ -380,18 +250,18 @@ class MemoryIndex:
             operator_matches=tuple(
                 -1
                 if operator.node is None
-                else sum(self._satisfies(page, operator.node, plan.stem) for page in self._pages.values())
+                else sum(self._walk.satisfies(page, operator.node, plan.stem) for page in self._pages.values())
                 for operator in plan.query.operators
             ),
             allowed=allowed,
         )
 
-    def _attributes(self, pages: Sequence[_Page]) -> dict[str, Any]:
+    def _attributes(self, pages: Sequence[Page]) -> dict[str, Any]:
         numbers = "published modified fetched authority inlinks url_depth words quality passages"
         rows: dict[str, list[float]] = {name: [] for name in numbers.split()}
         whole: dict[str, list[int]] = {"site": [], "cluster": [], "content": []}
         for page in pages:
-            published, modified, fetched = self._dates(page)
+            published, modified, fetched = self._walk.dates(page)
             body = page.tokens["body"]
             for name, value in (
                 ("published", published), ("modified", modified), ("fetched", fetched), ("authority", page.authority),
@@ -429,7 +299,7 @@ class MemoryIndex:
                 total = 0.0
                 for planned in terms:
                     known = planned.statistics
-                    hits = self._hits(page, "body", known.token, known.forms, known.exact)
+                    hits = self._walk.hits(page, "body", known.token, known.forms, known.exact)
                     tf = sum(start <= at < end for at in hits)
                     norm = k1 * (1 - b + b * (end - start) / average)
                     total += planned.idf * planned.term.boost * (tf * (k1 + 1) / (tf + norm) if tf else 0.0)
@@ -478,13 +348,7 @@ class MemoryIndex:
         return passages[ordinal]
 
     def resolve(self, reference: str) -> str | None:
-        if reference in self._pages:
-            return reference
-        for wanted in (url_key(reference), url_key(canonical_url(reference))):
-            for id, page in self._pages.items():
-                if wanted in (url_key(page.document.url), url_key(canonical_url(page.document.url))):
-                    return id
-        return None
+        return self._walk.resolve(reference)
 
     def near_ids(self, reference: str, limit: int = 3) -> tuple[str, ...]:
         names = {name for id, page in self._pages.items() for name in (id, page.document.url)}
@@ -498,7 +362,7 @@ class MemoryIndex:
             "languages": Counter(language_code(page.document.language) for page in pages),
             "filetypes": Counter(page.document.filetype.lower() for page in pages),
         }
-        dated = [(self._date(page), page) for page in pages if not math.isnan(self._date(page))]
+        dated = [(self._walk.date(page), page) for page in pages if not math.isnan(self._walk.date(page))]
         days = [
             np.datetime64(int(date), "s").astype("datetime64[D]").astype(str)
             for date, _ in sorted(dated, key=lambda d: d[0])
@@ -518,65 +382,5 @@ class MemoryIndex:
         """Nothing is open."""
 
 
-def _fields(field: str | None) -> Sequence[str]:
-    return (field,) if field else FIELDS
-
-
 def _rank(names: Sequence[str], id: str) -> int:
     return names.index(id) + 1 if id in names else 0
-
-
-def _below(url: str, path: str) -> bool:
-    """The URL's path is `path` or lies below it."""
-    if not path:
-        return True
-    rest = url.partition("://")[2].partition("/")[2]
-    return rest == path or any(rest.startswith(path + mark) for mark in "/?#")
-
-
-def _lower_host(url: str) -> str:
-    scheme, found, rest = url.rpartition("://")
-    host, slash, path = rest.partition("/")
-    return scheme.lower() + found + host.lower() + slash + path
-
-
-def _moment(value: str) -> float:
-    try:
-        return parse_date(value).start
-    except ForageError:
-        return float(value)
-
-
-def _metadata(held: Any, node: Filter) -> bool:
-    try:
-        wanted = json.loads(node.value)
-    except ValueError:
-        wanted = node.value
-    values = metadata_values(held)
-    if node.bound in ("eq", "in"):
-        return any(
-            _same(value, other) for value in values for other in (wanted if isinstance(wanted, list) else [wanted])
-        )
-    return any(_ordered(value, wanted, node.bound) for value in values)
-
-
-def _same(value: float | str, wanted: Any) -> bool:
-    """Equal, or a number and the text that writes it."""
-    if isinstance(wanted, bool):
-        return value == json.dumps(wanted)
-    if isinstance(wanted, str):
-        return value == wanted or (isinstance(value, float) and _is_number(wanted) and value == float(wanted))
-    return value == wanted or value == json.dumps(wanted)
-
-
-def _ordered(value: float | str, wanted: Any, bound: str) -> bool:
-    if isinstance(value, float):
-        return _is_number(wanted) and bool(_BOUNDS[bound](value, float(wanted)))
-    return isinstance(wanted, str) and bool(_BOUNDS[bound](value, wanted))
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        return math.isfinite(float(value))
-    except ValueError:
-        return False

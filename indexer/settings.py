@@ -20,7 +20,7 @@ REFINE_MINIMUM: Final = 400
 GATHER_SHARE: Final = 0.25
 """A filter that allows a smaller share of the passages is searched exactly, by reading those vectors alone."""
 
-TANTIVY_FROM: Final = 250_000
+TANTIVY_FROM: Final = 150_000
 """Documents: from here on tantivy recalls unfiltered queries; below, numpy over the postings is as fast, and exact."""
 
 TRAINING_SAMPLE: Final = 20_000

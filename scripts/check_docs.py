@@ -1,6 +1,6 @@
 """Checks of the documents that need no server: given the checkout, fails when a link in a Markdown file leads nowhere,
-or a `make` target or script that a document tells people to run does not exist. Not for generated tables: their tests
-are in tests/."""
+a `make` target or a source file that a document names does not exist, or a generated table is stale (make_docs.py).
+Not for whether everything is documented: tests/docs/."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from scripts import make_docs  # noqa: E402 (the checkout comes first)
+
 LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE: Final = re.compile(r"```.*?```", re.DOTALL)
+SOURCE: Final = re.compile(r"`((?:ranking|indexer|crawler|sessions|api|eval|cli|bench|scripts|tests)/[\w/]+\.\w+)[`:]")
 TARGET: Final = re.compile(r"(?:^|`)\s*make ([a-z][a-z-]*)", re.MULTILINE)
 HEADING: Final = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 SKIPPED: Final = {".venv", ".git", "node_modules", ".demo", "data", "build"}
@@ -44,6 +50,9 @@ def problems(document: Path, targets: set[str]) -> Iterator[str]:
     for name in TARGET.findall(text):
         if name not in targets:
             yield f"it says `make {name}`, which is no target of the Makefile"
+    for name in SOURCE.findall(text):
+        if not (ROOT / name).exists():
+            yield f"it names {name}, which is not there"
 
 
 def main() -> int:
@@ -54,7 +63,7 @@ def main() -> int:
         for problem in problems(document, targets)
     ]
     print("\n".join(found) or f"documents: {len(list(documents()))} checked")
-    return 1 if found else 0
+    return make_docs.main(["--check"]) or int(bool(found))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 
 from crawler.crawl import crawl
 from crawler.errors import AddressError, CrawlBusyError, CrawlerError, SettingsError, UrlError
+from crawler.events import CrawlEvent
 from crawler.frontier import aliases
 from crawler.settings import CrawlSettings
 from ranking.types import Document
@@ -173,7 +174,7 @@ def test_sitemaps_are_seeds_too(site: Site, crawling: Crawling) -> None:
     site.routes |= {
         "/robots.txt": Answer(f"Sitemap: {site.url}/index.xml".encode(), content_type="text/plain"),
         "/index.xml": Answer(f"<sitemapindex><sitemap><loc>{site.url}/s.gz</loc></sitemap></sitemapindex>".encode()),
-        "/s.gz": Answer(gzip.compress(sitemap([site.url + "/one", "http://other.example/"]).body), content_type="a/gzip"),
+        "/s.gz": Answer(gzip.compress(sitemap([site.url + "/one", "http://o.example/"]).body), content_type="a/gzip"),
         "/sitemap.xml": sitemap([site.url + "/two"]),
         "/": page("0"), "/one": page("one"), "/two": page("two"),
     }  # fmt: skip
@@ -313,6 +314,16 @@ def test_exact_duplicates_are_stored_once(site: Site, crawling: Crawling) -> Non
     assert report.counts.duplicates == 1
     assert [event.other for event in crawling.told("duplicate")] == [site.url + "/a"]
     assert aliases(crawling.folder) == {site.url + "/b": site.url + "/a"}
+
+
+def test_the_page_discovered_first_keeps_the_document(site: Site, crawling: Crawling) -> None:
+    """However late the first of equal pages answers, it is the one that is stored: the order of reading is chance."""
+    slow = Answer(page("same").encode(), delay=0.6)
+    site.routes |= {"/": page("0", "/a", "/b", "/c"), "/a": slow, "/b": page("same"), "/c": page("same")}
+    report = crawling(site.url, private_host_concurrency=4)
+    assert crawling.sink.paths() == {"/", "/a"}
+    assert (report.counts.documents, report.counts.duplicates) == (2, 2)
+    assert set(aliases(crawling.folder).values()) == {site.url + "/a"}
 
 
 def test_a_duplicate_takes_over_when_the_first_page_changes(site: Site, crawling: Crawling) -> None:
@@ -588,10 +599,14 @@ def test_a_cancelled_crawl_goes_on(site: Site, crawling: Crawling) -> None:
     )
 
     async def interrupted() -> None:
-        task = asyncio.create_task(
-            crawl([site.url], crawling.folder, crawling.sink, settings(max_pages=40), lambda event: None)
-        )
-        await asyncio.sleep(2.0)
+        some = asyncio.Event()
+
+        def told(event: CrawlEvent) -> None:
+            if event.counts.documents >= 5:
+                some.set()
+
+        task = asyncio.create_task(crawl([site.url], crawling.folder, crawling.sink, settings(max_pages=40), told))
+        await some.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -609,6 +624,7 @@ def test_events_tell_the_story(site: Site, crawling: Crawling) -> None:
     kinds = [event.kind for event in crawling.events]
     assert (kinds[0], kinds[-1]) == ("started", "finished")
     assert kinds.count("page") == 2
+    assert all(event.seconds >= 0 for event in crawling.events)
     fetched = [event.counts.fetched for event in crawling.events]
     assert fetched == sorted(fetched)
     assert crawling.events[-1].counts == report.counts

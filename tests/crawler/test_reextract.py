@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import Any
 
@@ -17,7 +16,7 @@ from tests.web.server import Site, page, redirect
 
 
 def again(crawling: Crawling, sink: MemorySink, **changed: Any) -> CrawlReport:
-    return asyncio.run(reextract(crawling.folder, sink, settings(**changed), crawling.events.append))
+    return reextract(crawling.folder, sink, settings(**changed), crawling.events.append)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_one_form(written: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "example.org", "ftp://example.org/", "javascript:alert(1)", "http://", "http://a..b/", "http://exa mple.org/",
-     "http://example.org:99999/", "file:///etc/passwd", "http://[::1/", "http://999.1.1.1/", 
+     "http://example.org:99999/", "file:///etc/passwd", "http://[::1/", "http://999.1.1.1/",
      "http://" + "a" * 300 + ".org/"],
 )  # fmt: skip
 def test_what_is_no_page_is_refused(text: str) -> None:

@@ -32,8 +32,7 @@ def test_stemming_is_safe_in_threads() -> None:
     results: list[list[str]] = []
 
     def work() -> None:
-        for _ in range(50):
-            results.append([stem.__wrapped__(word, "english") for word in words])
+        results.extend([stem.__wrapped__(word, "english") for word in words] for _ in range(50))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

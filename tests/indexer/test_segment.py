@@ -132,10 +132,14 @@ def test_a_damaged_file_is_noticed(tmp_path: Path, name: str, damage: str) -> No
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     else:
         path.unlink()
-    with pytest.raises(GenerationCorruptError, match=name.split(".")[0]):
+
+    def use() -> None:
         index = LocalIndex("g", [tmp_path / "s"], overlay, HashingEmbedder.id, 32)
         index.recall(planned(index, "loop", HashingEmbedder().encode(["loop"])[0]))
         index.fetch(["a"])
+
+    with pytest.raises(GenerationCorruptError, match=name.split(".")[0]):
+        use()
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:

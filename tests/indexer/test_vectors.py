@@ -92,6 +92,6 @@ def test_a_broken_file_is_named(tmp_path: Path, vectors: np.ndarray) -> None:
 
 def test_a_query_of_another_model_is_refused() -> None:
     """A vector of another dimension names both; one that is not of unit length is made so."""
-    with pytest.raises(EmbedderMismatchError, match="3 dimensions.*4"):
+    with pytest.raises(EmbedderMismatchError, match=r"3 dimensions.*4"):
         check_query(np.ones(3), 4)
     assert np.linalg.norm(check_query(np.ones(4), 4)) == pytest.approx(1)
