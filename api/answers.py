@@ -31,31 +31,33 @@ CHARACTERS_PER_TOKEN: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One result, all that is needed to show it."""
+    """One result, all that is needed to show it. `texts`: of its passages as they are shown, once `trim` cut them."""
 
     scored: Scored
     stored: StoredDocument
     passages: tuple[ShownPassage, ...]
+    texts: tuple[str, ...] = ()
 
 
-def trim(hits: Sequence[Hit], content: ContentParams) -> list[list[tuple[ShownPassage, str]]]:
-    """The passage texts of each hit within the caps: whole response first come, first served by rank."""
+def trim(hits: Sequence[Hit], content: ContentParams) -> tuple[Hit, ...]:
+    """The hits with their texts within the caps: whole response first come, first served by rank. A passage that
+    finds no room is left out, and so is never taken for shown."""
     caps = [cap for cap in (content.max_chars_total, _characters(content.max_tokens_total)) if cap is not None]
     left_total = min(caps) if caps else None
-    trimmed: list[list[tuple[ShownPassage, str]]] = []
+    trimmed: list[Hit] = []
     for hit in hits:
         left = content.max_chars_per_result
-        kept: list[tuple[ShownPassage, str]] = []
+        texts: list[str] = []
         for shown in hit.passages:
             room = min((cap for cap in (left, left_total) if cap is not None), default=None)
             text = cut(shown.passage.text, room)
             if shown.passage.text and not text:
                 break
-            kept.append((shown, text))
+            texts.append(text)
             left = None if left is None else left - len(text)
             left_total = None if left_total is None else left_total - len(text)
-        trimmed.append(kept)
-    return trimmed
+        trimmed.append(Hit(hit.scored, hit.stored, hit.passages[: len(texts)], tuple(texts)))
+    return tuple(trimmed)
 
 
 def cut(text: str, room: int | None) -> str:
@@ -75,17 +77,13 @@ def _characters(tokens: int | None) -> int | None:
 def results(
     hits: Sequence[Hit], evidence: Evidence, plan: Plan, content: ContentParams, explain: bool
 ) -> list[dict[str, Any]]:
-    """The `results` of the contract; byte for byte the same for the same generation and request."""
-    bodies = []
-    for rank, (hit, texts) in enumerate(zip(hits, trim(hits, content), strict=True), start=1):
-        bodies.append(_result(rank, hit, texts, evidence, plan, content, explain))
-    return bodies
+    """The `results` of the contract, of trimmed hits; byte for byte the same for the same generation and request."""
+    return [_result(rank, hit, evidence, plan, content, explain) for rank, hit in enumerate(hits, start=1)]
 
 
 def _result(
     rank: int,
     hit: Hit,
-    texts: Sequence[tuple[ShownPassage, str]],
     evidence: Evidence,
     plan: Plan,
     content: ContentParams,
@@ -104,7 +102,7 @@ def _result(
         "modified_at": document.modified_at,
         "fetched_at": document.fetched_at,
         "score": scored.score,
-        "passages": [_passage(shown, text) for shown, text in texts],
+        "passages": [_passage(shown, text) for shown, text in zip(hit.passages, hit.texts, strict=True)],
         "found_by": {name: int(ranks[scored.row]) for name, ranks in evidence.ranks.items() if ranks[scored.row]},
         "stateless_rank": scored.stateless_rank,
         "terms_missing": missing_terms(plan, evidence, scored.row),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from api.errors import InvalidRequestError
 from ranking.params import MAX_QUERY_CHARACTERS, Model, Params
@@ -106,9 +106,3 @@ def _refusal(model: type[BaseModel], payload: dict[str, Any], error: ValidationE
     }.get(first["type"], f"{path}: {first['msg']} (given {shown})")
     hint = f"did you mean {did_you_mean!r}?" if did_you_mean else "GET /openapi.json has every field with its range"
     return InvalidRequestError(message, path=path, hint=hint, did_you_mean=did_you_mean, corrected_request=corrected)
-
-
-class Frozen(BaseModel):
-    """Base of wire models that are not requests."""
-
-    model_config = ConfigDict(frozen=True)

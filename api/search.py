@@ -7,8 +7,9 @@ for HTTP. The only clocks here are the caller's `now` and the stopwatch of the t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from api import answers
@@ -16,27 +17,28 @@ from api.answers import Hit
 from api.embeddings import QueryVectors
 from api.errors import InvalidRequestError
 from api.requests import SearchRequest
+from ranking.constants import PASSAGE_NANOSECONDS, POSTING_NANOSECONDS
 from ranking.params import DenseRetriever, Params
 from ranking.passages import ChosenPassage, choose_passages
 from ranking.pipeline import rank
+from ranking.plan import OVER_POSTINGS
 from ranking.plan import plan as make_plan
 from ranking.ports import SearchIndex
 from ranking.query import parse
-from ranking.shingles import shingles
+from ranking.shingles import shingles_of
 from ranking.types import (
     Evidence,
     Floats,
     Notice,
     Passage,
     Plan,
+    PlannedRetriever,
     Query,
     Ranking,
-    Scored,
     SessionState,
     Shown,
     ShownPassage,
     Stage,
-    StoredDocument,
 )
 from ranking.weights import resendable, resolve_weights
 
@@ -143,8 +145,9 @@ def search(
     resolved = resolve(request, plan)
     stub_ids = [stub.id for stub in ranking.stubs]
     stored = dict(zip(stub_ids, index.fetch(stub_ids), strict=True)) if stub_ids else {}
+    hits = answers.trim(hits, request.content)
     results = answers.results(hits, evidence, plan, request.content, request.explain)
-    degraded = [*evidence.degraded, *(notice.code for notice in notices)]
+    degraded = [*evidence.degraded, *(notice.code for notice in notices), *cut_terms(request, plan)]
     body = {
         "request_id": request.request_id,
         "session_id": None,
@@ -159,9 +162,31 @@ def search(
     }
     watch.lap("answer", len(hits), len(results))
     body["trace"] = answers.trace(watch.stages, watch.total_ms, plan.postings, degraded, request.explain)
-    body["notices"] = answers.notices(query.notices, notices, ranking.notices, emptied(plan, evidence, query, index))
+    body["notices"] = answers.notices(
+        query.notices, notices, ranking.notices, not_executed(request), emptied(plan, evidence, query, index)
+    )
     shown = shown_of(hits) if request.session.record else ()
     return Outcome(body, shown, index.statistics.generation, resolved, ranking)
+
+
+def not_executed(request: SearchRequest) -> tuple[Notice, ...]:
+    """Fields of the contract that this version reads and does not act on: named, never silent."""
+    sent = {
+        "facets": bool(request.facets),
+        "effort": request.effort != "standard",
+        "budget.ms": request.budget.ms is not None,
+        "budget.on_exceed": request.budget.on_exceed != "degrade",
+    }
+    names = [name for name, given in sent.items() if given]
+    if not names:
+        return ()
+    return (Notice("not_executed", f"{', '.join(names)} had no effect: this version does not execute it"),)
+
+
+def cut_terms(request: SearchRequest, plan: Plan) -> list[str]:
+    """What a budget of postings cost: the name of the budget, when recall had to drop a term for it."""
+    over = request.budget.postings is not None and any(term.why == OVER_POSTINGS for term in plan.terms)
+    return ["budget.postings"] if over else []
 
 
 def emptied(plan: Plan, evidence: Evidence, query: Query, index: SearchIndex) -> tuple[Notice, ...]:
@@ -214,14 +239,16 @@ def shown_passages(
     )
 
 
-def shown_of(hits: tuple[Hit, ...]) -> tuple[Shown, ...]:
-    """What the session records of a page."""
-    return tuple(_shown(rank, hit.scored, hit.stored, hit.passages) for rank, hit in enumerate(hits, start=1))
+def shown_of(hits: Sequence[Hit]) -> tuple[Shown, ...]:
+    """What the session records of a page: the texts as they were cut."""
+    hashed = iter(shingles_of([text for hit in hits for text in hit.texts]))
+    return tuple(
+        _shown(rank, hit, frozenset().union(*islice(hashed, len(hit.texts)))) for rank, hit in enumerate(hits, start=1)
+    )
 
 
-def _shown(rank: int, scored: Scored, stored: StoredDocument, passages: tuple[ShownPassage, ...]) -> Shown:
-    document = stored.document
-    hashed = frozenset().union(*(shingles(shown.passage.text) for shown in passages))
+def _shown(rank: int, hit: Hit, hashed: frozenset[int]) -> Shown:
+    scored, stored, document = hit.scored, hit.stored, hit.stored.document
     return Shown(
         document=document.id,
         url=document.url,
@@ -230,7 +257,7 @@ def _shown(rank: int, scored: Scored, stored: StoredDocument, passages: tuple[Sh
         score=scored.score,
         content_hash=document.content_hash,
         cluster=stored.cluster,
-        passages=tuple(shown.passage.ordinal for shown in passages),
+        passages=tuple(shown.passage.ordinal for shown in hit.passages),
         shingles=tuple(sorted(hashed)),
     )
 
@@ -259,14 +286,17 @@ def dry_run(
         "resolved": resolved,
         "query": answers.query_report(plan, query.operators, counts, None),
         "stages": [
-            {
-                "name": f"recall.{retriever.name}",
-                "postings": plan.postings if retriever.type == "bm25" else 0,
-                "ms": None,
-            }
-            for retriever in plan.retrievers
+            {"name": f"recall.{retriever.name}", **predicted_cost(retriever, plan)} for retriever in plan.retrievers
         ],
         "matches": {"estimate": matches, "low": matches, "high": matches},
         "generation": index.statistics.generation,
         "notices": answers.notices(query.notices, notices),
     }
+
+
+def predicted_cost(retriever: PlannedRetriever, plan: Plan) -> dict[str, Any]:
+    """Postings, and milliseconds of CPU by the constants' rates: an order of magnitude, not a promise."""
+    if retriever.type == "bm25":
+        return {"postings": plan.postings, "ms": round(plan.postings * POSTING_NANOSECONDS / 1e6, 4)}
+    passages = plan.statistics.passages if plan.vector is not None else 0
+    return {"postings": 0, "ms": round(passages * PASSAGE_NANOSECONDS / 1e6, 4)}

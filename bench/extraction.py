@@ -63,8 +63,9 @@ Reader = Callable[[Page], Read]
 def pages_of(folder: Path, sample: int | None = None) -> list[Page]:
     """The pages of a gold set; `sample`: only so many, evenly spread."""
     with zstandard.open(folder / "pages.tar.zst", "rb") as packed:
-        archive = tarfile.open(fileobj=io.BytesIO(packed.read()))
-    bodies = {member.name: file.read() for member in archive if (file := archive.extractfile(member)) is not None}
+        content = io.BytesIO(packed.read())
+    with tarfile.open(fileobj=content) as archive:
+        bodies = {member.name: file.read() for member in archive if (file := archive.extractfile(member)) is not None}
     records = [json.loads(line) for line in (folder / "gold.jsonl").read_text(encoding="utf-8").splitlines()]
     if sample and sample < len(records):
         records = records[:: len(records) // sample][:sample]

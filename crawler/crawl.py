@@ -78,8 +78,8 @@ async def _run(
             else:
                 await loop.run_in_executor(executor, workspace.begin, seeds)
             async with Fetcher(settings, guard) as fetcher:
-                loop = Loop(workspace, settings, on_event, fetcher, executor, guard, online=seeds is not None)
-                return await loop.run(seeds[0] if seeds else "")
+                work = Loop(workspace, settings, on_event, fetcher, executor, guard, online=seeds is not None)
+                return await work.run(seeds[0] if seeds else "")
         finally:
             await loop.run_in_executor(executor, workspace.close)
     finally:

@@ -67,7 +67,7 @@ TAIL_CHARACTERS: Final = 30  # shorter last lines are signatures, marks and butt
 # ---- when trafilatura is asked
 FALLBACK_CHARACTERS: Final = 250  # less text than this...
 FALLBACK_PAGE_CHARACTERS: Final = 1_000  # ...from a page with more than this
-FALLBACK_MAX_MARKUP: Final = 2_000_000  # characters: above it the fallback would take seconds
+FALLBACK_MAX_MARKUP: Final = 500_000  # characters: above it the fallback would take seconds
 FALLBACK_GAIN: Final = 1.5  # its text must be longer by this factor
 
 # ---- metadata

@@ -7,11 +7,14 @@ needed. Not for the ordinary page.
 from __future__ import annotations
 
 import logging
+import warnings
 
 
 def read_slowly(markup: str) -> str:
     """trafilatura's reading of a page as Markdown; "" when it finds nothing."""
-    import trafilatura
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its HTTP client, which is not used, complains of a missing SOCKS library
+        import trafilatura
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
     try:

@@ -32,7 +32,7 @@ _ATTRIBUTE: Final = re.compile(r"[^\s/=\"']+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s
 _FORMATTING: Final = frozenset("b big code em font i nobr s small strike strong tt u".split())
 _STYLED: Final = re.compile(rf"<(?:{'|'.join(sorted(_FORMATTING))})[\s/]", re.IGNORECASE)
 _NEVER_NESTS: Final = frozenset(
-    "a p li td th tr tbody thead tfoot dt dd br hr img input link meta col wbr area base embed source track param".split()
+    "a p li td th tr tbody thead tfoot dt dd br hr img input link meta col wbr area base embed source track".split()
 )
 
 

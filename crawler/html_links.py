@@ -18,6 +18,7 @@ from ranking.types import Link
 
 _SPACES: Final = re.compile(r"[\x00-\x20\x7f]+")
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
+_PLAIN: Final = re.compile(r"https?://[a-zA-Z0-9][^\[\]]*\Z")
 _NOT_FOLLOWED: Final = frozenset(("nofollow", "ugc", "sponsored"))
 _AGENTS: Final = frozenset(("robots", "forage", "foragebot"))
 _CANONICAL_HEADER: Final = re.compile(r"<([^<>]{1,4000})>((?:\s*;\s*[\w*]+\s*=\s*(?:\"[^\"]*\"|[^\s;,\"]*))*)")
@@ -30,7 +31,6 @@ class Base:
     def __init__(self, url: str) -> None:
         self.url = url
         parts = urlsplit(url)
-        self.scheme = parts.scheme
         self.origin = f"{parts.scheme}://{parts.netloc}"
 
     def absolute(self, reference: str) -> str | None:
@@ -42,16 +42,9 @@ class Base:
             reference = reference.replace("\n", "").replace("\t", "").replace("\r", "").replace(" ", "%20")
             reference = _SPACES.sub("", reference)
         dots = "/." in reference  # perhaps `..`, which urljoin knows what to do with
-        if reference[0] == "/" and not dots:
-            if reference[1:2] != "/":
-                return self.origin + reference
-            return f"{self.scheme}:{reference}" if len(reference) > 2 and reference[2] != "/" else None
-        if (
-            not dots
-            and reference.startswith(("http://", "https://"))
-            and len(reference) > 8
-            and reference[8] not in "/?"
-        ):
+        if reference[0] == "/" and reference[1:2] != "/" and not dots:
+            return self.origin + reference
+        if not dots and _PLAIN.match(reference):
             return reference
         if _SCHEME.match(reference) and not reference.lower().startswith(("http:", "https:")):
             return None

@@ -88,6 +88,8 @@ _AUTHOR: Final = (
     "twitter:data1-author",
 )
 _TITLE: Final = ("dc.title", "dcterms.title", "og:title", "twitter:title", "parsely-title", "citation_title")
+_DATE_TAGS: Final = frozenset(("time", "date"))
+_MARKS: Final = frozenset(("itemprop", "datetime", "pubdate"))
 _SITE: Final = ("og:site_name", "application-name", "al:android:app_name")
 _KEPT: Final = {
     "description": ("description", "og:description", "twitter:description", "dc.description"),
@@ -137,8 +139,9 @@ def metadata_of(parser: LexborHTMLParser, structured: Sequence[str], elements: l
     )
     published = _first_date([_text(article.get("datePublished"))], named, _PUBLISHED)
     modified = _first_date([_text(article.get("dateModified"))], named, _MODIFIED)
+    marked = [element for element in elements if element.attributes and _is_marked(element)]
     if published is None:
-        published = _marked_date(elements, url)
+        published = _marked_date(marked, url)
     html = parser.root
     declared = (html.attributes.get("lang") or html.attributes.get("xml:lang") or "") if html is not None else ""
     kept = {
@@ -150,7 +153,7 @@ def metadata_of(parser: LexborHTMLParser, structured: Sequence[str], elements: l
         kept["site_name"] = site[: settings.METADATA_CHARACTERS]
     return Metadata(
         title=title,
-        author=_author(article, named, elements),
+        author=_author(article, named, marked),
         published_at=published,
         modified_at=modified,
         language=declared or named.get("content-language") or named.get("og:locale") or None,
@@ -226,6 +229,17 @@ def _first_date(stated: list[str], named: Mapping[str, str], names: Sequence[str
     return None
 
 
+def _is_marked(element: Element) -> bool:
+    """Whether an element may say who wrote the page or when."""
+    attributes = element.attributes
+    return bool(
+        element.hints & hints.META
+        or element.tag in _DATE_TAGS
+        or not attributes.keys().isdisjoint(_MARKS)
+        or attributes.get("rel") == "author"
+    )
+
+
 def _marked_date(elements: list[Element], url: str) -> str | None:
     """The date of the first element marked up as one, else that in the address."""
     in_address = date_in_url(url)
@@ -234,8 +248,6 @@ def _marked_date(elements: list[Element], url: str) -> str | None:
     first: str | None = None
     for element in elements:
         attributes = element.attributes
-        if not attributes:
-            continue
         marked = attributes.get("itemprop") in ("datePublished", "dateCreated") or "pubdate" in attributes
         stated = attributes.get("datetime") or (attributes.get("content") if marked else None)
         if stated and element.tag in ("time", "meta", "span", "date", "div", "abbr", "p"):
@@ -272,13 +284,13 @@ def _author(article: dict[str, Any], named: Mapping[str, str], elements: list[El
             return name
     for element in elements:
         attributes = element.attributes
-        if not attributes or element.chars > settings.AUTHOR_CHARACTERS:
+        if element.chars > settings.AUTHOR_CHARACTERS:
             continue
         marked = (attributes.get("rel") == "author" and element.tag == "a") or attributes.get("itemprop") == "author"
         if marked and (name := _clean_author(_all_text(element))):
             return name
     for element in elements:
-        if element.hints & hints.META and element.attributes and element.chars <= settings.AUTHOR_CHARACTERS:
+        if element.hints & hints.META and element.chars <= settings.AUTHOR_CHARACTERS:
             names = f"{element.get('class')} {element.get('id')}".lower()
             if ("author" in names or "byline" in names or "autor" in names) and (
                 name := _clean_author(_all_text(element))

@@ -16,6 +16,7 @@ from crawler.extraction_settings import TITLE_CHARACTERS
 _SEPARATOR: Final = re.compile(r"\s+[|\-–—»«·•:/\\>~]+\s+|\s*[|»«•]\s*")
 _TAIL_WORDS: Final = 4
 _HEAD_WORDS: Final = 3
+_WORD: Final = re.compile(r"\w+")
 _LETTERS: Final = re.compile(r"[\W_]+")
 
 
@@ -55,7 +56,7 @@ def _without_tail(title: str) -> str:
     if not found:
         return title
     rest, tail = title[: found[-1].start()].strip(), title[found[-1].end() :]
-    return rest if len(tail.split()) <= _TAIL_WORDS and len(rest.split()) >= _HEAD_WORDS else title
+    return rest if len(tail.split()) <= _TAIL_WORDS and len(_WORD.findall(rest)) >= _HEAD_WORDS else title
 
 
 def _without_site(title: str, site: str, url: str) -> str:

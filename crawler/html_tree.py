@@ -30,7 +30,7 @@ _SKIPPED: Final = frozenset(
     "noframes applet datalist input source track param area img head -comment -doctype".split()
 )
 _TRANSPARENT: Final = frozenset(
-    "b strong i em u small big font s strike del ins mark abbr acronym cite q dfn sub sup nobr bdi bdo tt time data "
+    "b strong i em u small big font s strike del ins mark abbr acronym cite q dfn sub sup nobr bdi bdo tt "
     "ruby rb rt rtc wbr hgroup center picture".split()
 )
 """Elements that are no more than their content here: text and children go to their parent."""
@@ -39,7 +39,7 @@ _UNSPACED: Final = "\u2e80"  # first character of the scripts that need fewer ch
 
 NAVIGATION: Final = frozenset("nav menu dialog button".split())
 """Elements that hold no content by what HTML says of them; `EVERYTHING` reads them all the same."""
-EVERYTHING: Final = _SKIPPED
+EVERYTHING: Final = _SKIPPED - {"noscript"}
 
 
 class Element:

@@ -27,7 +27,7 @@ class CrawlSettings:
     depth: int | None = None  # links from a seed; None: no limit. 0: the seeds alone
     allow_hosts: tuple[str, ...] = ()  # besides the seeds' hosts: `host`, `host:port` or `*.domain`
     exclude: tuple[str, ...] = ()  # regular expressions: a URL in which one is found is left out
-    requests_per_page: int = 4  # at most this many requests per page of max_pages (+1,000): endless errors end too
+    requests_per_page: int = 4  # at most this many requests per page of max_pages (+200): endless errors end too
 
     # ---- what may be reached
     allow_private: bool = False  # private, loopback, link-local addresses: a public service must not be a way in
@@ -116,4 +116,4 @@ class CrawlSettings:
     @property
     def max_requests(self) -> int:
         """Requests of one run, whatever the answers."""
-        return self.requests_per_page * self.max_pages + 1_000
+        return self.requests_per_page * self.max_pages + 200

@@ -18,7 +18,7 @@ from crawler.decode import gunzip
 
 _GZIP: Final = b"\x1f\x8b"
 _URL_LINE: Final = re.compile(r"https?://\S+")
-_HTML: Final = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_HTML: Final = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s*(?:html|>)|html|head|body)", re.IGNORECASE | re.DOTALL)
 _DEPTH: Final = 32  # elements within elements; the protocol needs three
 
 

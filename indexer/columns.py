@@ -213,7 +213,7 @@ class Columns:
         """Local rows whose id, URL or link target (`name`: id, url, link) has this hash."""
         keys = self._arrays[f"{name}.key"]
         wanted = np.uint64(key)
-        low, high = np.searchsorted(keys, wanted), np.searchsorted(keys, wanted, "right")
+        low, high = keys.searchsorted(wanted), keys.searchsorted(wanted, "right")
         return self._arrays[f"{name}.row"][low:high].astype(np.int64)
 
     def row_of_id(self, identifier: str) -> int | None:

@@ -14,12 +14,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from indexer.cache import Cache
 from indexer.columns import metadata_values
 from indexer.phrases import phrase_counts
 from indexer.postings import Place
 from indexer.reader import Holdings, Segment
 from indexer.settings import RELATED_DOCUMENTS
-from indexer.terms import Cache, forms_of
+from indexer.terms import forms_of
 from indexer.urls import canonical_url, url_key
 from ranking.dates import parse_date
 from ranking.errors import ForageError
@@ -30,6 +31,7 @@ CACHE_BYTES: Final = 64_000_000
 """Memory for masks of leaves and whole conditions."""
 
 _MINIMUM_CACHED: Final = 16
+_COUNTED: Final = 10_000  # conditions whose number of documents is remembered
 _LAST: Final = "\U0010ffff"
 
 
@@ -39,7 +41,7 @@ class Conditions:
     def __init__(self, holdings: Holdings) -> None:
         self._held = holdings
         self._masks = Cache(max(_MINIMUM_CACHED, CACHE_BYTES // max(holdings.rows, 1)))
-        self._counts = Cache()
+        self._counts = Cache(_COUNTED)
 
     def mask(self, node: Node | None, stem: bool = True) -> Mask:
         """[rows] live rows that satisfy the node (None: all)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from indexer.arrays import Array
 from indexer.postings import Field, Place
 from ranking.types import Longs
 
-_POSITION: int = 0xFFFFFFFF
+_POSITION: Final = 0xFFFFFFFF
 
 
 def phrase_counts(
@@ -27,9 +28,8 @@ def phrase_counts(
         return empty
     held = among
     distinct = dict.fromkeys(tuple(places) for places in tokens)
-    for places in sorted(distinct, key=lambda places: sum(np.subtract(*field.slice(stem)[::-1]) for stem, _ in places)):
-        documents, _ = field.postings(places)
-        held = documents if held is None else np.intersect1d(held, documents, assume_unique=True)
+    for places in sorted(distinct, key=lambda places: sum(_size(field, stem) for stem, _ in places)):
+        held = _holders(field, places, held)
         if not len(held):
             return empty
     assert held is not None
@@ -45,6 +45,23 @@ def phrase_counts(
         starts = _adjacent(line)
     documents, counts = np.unique(starts >> 32, return_counts=True)
     return documents, counts
+
+
+def _size(field: Field, stem: int) -> int:
+    low, high = field.slice(stem)
+    return high - low
+
+
+def _holders(field: Field, places: Sequence[Place], among: Array | None) -> Array:
+    """Documents that may hold the token: those of its stems, for surfaces are told apart by position later."""
+    stems = sorted({stem for stem, _ in places})
+    if among is None:
+        parts = [field.documents[slice(*field.slice(stem))] for stem in stems]
+        return parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
+    held = np.zeros(len(among), np.bool_)
+    for stem in stems:
+        held[field.find(stem, among)[0]] = True
+    return among[held]
 
 
 def _keys(field: Field, places: Sequence[Place], documents: Array) -> Longs:

@@ -7,14 +7,21 @@ of its first document. Documents here are local numbers. Not for terms of a quer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from indexer.arrays import Array, ranges
+from indexer.cache import Cache
 from indexer.vocabulary import Vocabulary
 from ranking.types import Ints, Longs
 
+CACHE_BYTES: Final = 16_000_000
+"""For the postings of single surfaces, which are picked out of their stem's, per field."""
+
+_POSTING_BYTES: Final = 12
+_MINIMUM_CACHED: Final = 4
 Place = tuple[int, int]
 """(stem, variant): documents that hold this surface of the stem, any surface for variant -1."""
 
@@ -22,7 +29,17 @@ Place = tuple[int, int]
 class Field:
     """One field's arrays, memory-mapped."""
 
-    __slots__ = ("before", "documents", "frequencies", "length", "pointer", "positions", "uses", "variants")
+    __slots__ = (
+        "_surfaces",
+        "before",
+        "documents",
+        "frequencies",
+        "length",
+        "pointer",
+        "positions",
+        "uses",
+        "variants",
+    )
 
     def __init__(self, arrays: Mapping[str, Array], name: str) -> None:
         self.length = arrays[f"{name}.length"]
@@ -33,6 +50,7 @@ class Field:
         self.positions = arrays[f"{name}.positions"]
         self.variants = arrays[f"{name}.variants"]
         self.uses = arrays[f"{name}.uses"]
+        self._surfaces = Cache(max(_MINIMUM_CACHED, CACHE_BYTES // (_POSTING_BYTES * max(len(self.length), 1))))
 
     def slice(self, stem: int) -> tuple[int, int]:
         """The stem's postings are [low, high) of `documents` and `frequencies`."""
@@ -52,9 +70,12 @@ class Field:
 
     def _place(self, stem: int, variant: int) -> tuple[Ints, Array]:
         low, high = self.slice(stem)
-        documents, frequencies = self.documents[low:high], self.frequencies[low:high]
         if variant < 0 or low == high:
-            return documents, frequencies
+            return self.documents[low:high], self.frequencies[low:high]
+        return self._surfaces.get((stem, variant), lambda: self._surface(stem, variant, low, high))
+
+    def _surface(self, stem: int, variant: int, low: int, high: int) -> tuple[Ints, Array]:
+        documents = self.documents[low:high]
         begin, end = int(self.uses[stem]), int(self.uses[stem + 1])
         hits = self.variants[begin:end] == variant
         exact = np.add.reduceat(hits, self.before[low:high], dtype=np.int64)
@@ -99,7 +120,6 @@ class PostingSet:
     fields: Mapping[str, Field]
     offset: int
     documents: int
-    caches: dict[str, dict[object, object]] = field(default_factory=dict)
 
     @staticmethod
     def open(arrays: Mapping[str, Array], names: Sequence[str], offset: int) -> PostingSet:

@@ -29,6 +29,9 @@ from indexer.vectors import VectorReader
 from ranking.identity import number_of
 from ranking.types import FIELDS, CollectionStatistics, Floats, Longs, Mask, Passage
 
+ROWS_REMEMBERED: Final = 100_000
+"""Ids whose row is kept, 150 bytes each: what recall names is fetched right after."""
+
 IDS_IN_MEMORY: Final = 200_000
 """Documents of a segment whose ids are decoded at once, 100 bytes each: a search names hundreds."""
 
@@ -138,6 +141,7 @@ class Holdings:
             algorithms[algorithm_of(name or None, default)] += count
         self.terms = Terms(self.sets, self.live, main_algorithms(algorithms, STEMMED_SHARE, STEMMED_LANGUAGES))
         self._columns: dict[str, Array] = {}
+        self._row_of: dict[str, int] = {}
 
     # ------------------------------------------------------------ rows
 
@@ -156,6 +160,9 @@ class Holdings:
 
     def row(self, identifier: str) -> int | None:
         """Row of a live document."""
+        known = self._row_of.get(identifier)
+        if known is not None:
+            return known if self.live[known] else None
         for segment in self.segments:
             local = segment.columns.row_of_id(identifier)
             if local is not None and self.live[local + segment.offset]:
@@ -172,6 +179,9 @@ class Holdings:
         for segment, _, local in self.parts(rows):
             names = segment.ids
             found.extend([names[row] for row in local.tolist()])
+        if len(self._row_of) > ROWS_REMEMBERED:
+            self._row_of = {}
+        self._row_of.update(zip(found, rows.tolist(), strict=True))
         return found
 
     # ------------------------------------------------------------ columns

@@ -7,38 +7,20 @@ words repeat between queries. Not for scores (scoring.py) or phrases (phrases.py
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
 from indexer.analyze import stem
 from indexer.arrays import Array
+from indexer.cache import Cache
 from indexer.postings import Place, PostingSet
 from indexer.vocabulary import Vocabulary
 from ranking.types import FIELDS, Mask, TermStatistics
 
-Value = TypeVar("Value")
 _CACHED: Final = 50_000  # entries; a term's statistics take a few hundred bytes
-
-
-class Cache:
-    """A bounded memo that threads share: the oldest half goes when it is full."""
-
-    def __init__(self, capacity: int = _CACHED) -> None:
-        self._capacity = capacity
-        self._entries: dict[Hashable, object] = {}
-
-    def get(self, key: Hashable, compute: Callable[[], Value]) -> Value:
-        try:
-            return self._entries[key]  # type: ignore[return-value]
-        except KeyError:
-            value = compute()
-        if len(self._entries) >= self._capacity:
-            self._entries = dict(list(self._entries.items())[self._capacity // 2 :])
-        self._entries[key] = value
-        return value
 
 
 @lru_cache(maxsize=_CACHED)
@@ -55,8 +37,8 @@ class Terms:
         self.algorithms = algorithms
         self._live = live
         self._all_live = bool(live.all())
-        self._places = Cache()
-        self._statistics = Cache()
+        self._places = Cache(_CACHED)
+        self._statistics = Cache(_CACHED)
 
     def statistics(self, token: str, exact: bool, stemmed: bool) -> TermStatistics:
         surface = exact or not stemmed

@@ -100,8 +100,15 @@ class TextReader:
             return ""
         first = int(self._first[row]) + 2
         low, high = start // CHUNK, (end - 1) // CHUNK
-        joined = "".join(self._frame(first + i) for i in range(low, high + 1))
+        joined = "".join([self._text_frame(first + i) for i in range(low, high + 1)])
         return joined[start - low * CHUNK : end - low * CHUNK]
+
+    def _text_frame(self, number: int) -> str:
+        """The thread's latest frame is kept: a page's passages are asked for one after the other."""
+        kept: tuple[Any, int, str] | None = _LOCAL.__dict__.get("frame")
+        if kept is None or kept[0] is not self._frames or kept[1] != number:
+            kept = _LOCAL.frame = (self._frames, number, self._frame(number))
+        return kept[2]
 
     def _frame(self, number: int) -> str:
         data = self._data[int(self._frames[number]) : int(self._frames[number + 1])]

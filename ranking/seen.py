@@ -39,11 +39,9 @@ def exposure_of(evidence: Evidence, session: SessionState, decay_calls: int) -> 
     if session.seen:
         records = _near_duplicates(evidence, session)
         content = evidence.attributes.get("content")
-        for row, name in enumerate(evidence.ids):
-            record = session.seen.get(name)
-            if record is None:
-                continue
-            records[row] = record
+        shown = set(session.seen)  # a session's map is a view: asking it for every candidate costs more than ranking
+        for row in [row for row, name in enumerate(evidence.ids) if name in shown]:
+            record = records[row] = session.seen[evidence.ids[row]]
             if record.content_hash and content is not None:
                 updated[row] = int(content[row]) != number_of(record.content_hash)
     for row, record in records.items():

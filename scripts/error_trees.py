@@ -21,7 +21,7 @@ _BRANCH: Final = re.compile(r"^[│├└─\s]*(?:├──|└──)\s*(\w+)(
 
 @dataclass(frozen=True, slots=True)
 class ErrorClass:
-    """`documented`: it stands in a tree or has a docstring. `leaf`: nothing in the project inherits from it."""
+    """`documented`: it stands in a tree or has a docstring."""
 
     module: str
     name: str
@@ -30,7 +30,6 @@ class ErrorClass:
     retryable: bool
     meaning: str
     documented: bool
-    leaf: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def errors(root: Path) -> tuple[ErrorClass, ...]:
     for package in PACKAGES:
         for path in sorted((root / package).rglob("*.py")):
             source = path.read_text("utf-8")
-            if "Error" not in source and not path.name == "errors.py":
+            if "Error" not in source and path.name != "errors.py":
                 continue
             tree = ast.parse(source)
             module = ".".join(path.relative_to(root).with_suffix("").parts)
@@ -58,8 +57,7 @@ def errors(root: Path) -> tuple[ErrorClass, ...]:
                 found[name] = each
             if path.name == "errors.py":
                 trees.update(_tree(ast.get_docstring(tree) or ""))
-    parents = {base for each in found.values() for base in each.bases}
-    return tuple(_error(name, found, trees, leaf=name not in parents) for name in found if _is_error(name, found))
+    return tuple(_error(name, found, trees) for name in found if _is_error(name, found))
 
 
 def _classes(tree: ast.Module, module: str) -> Iterator[tuple[str, _Found]]:
@@ -80,12 +78,12 @@ def _is_error(name: str, found: Mapping[str, _Found]) -> bool:
     return name == ROOT_CLASS or (name in found and any(_is_error(base, found) for base in found[name].bases))
 
 
-def _error(name: str, found: Mapping[str, _Found], trees: Mapping[str, str], *, leaf: bool) -> ErrorClass:
+def _error(name: str, found: Mapping[str, _Found], trees: Mapping[str, str]) -> ErrorClass:
     own = found[name]
     meaning = trees.get(name) or " ".join(own.docstring.split("\n\n")[0].split()) or _words(name)
     return ErrorClass(
         own.module, name, str(_inherited(name, "code", found)), int(_inherited(name, "status", found)),
-        bool(_inherited(name, "retryable", found)), meaning, name in trees or bool(own.docstring), leaf,
+        bool(_inherited(name, "retryable", found)), meaning, name in trees or bool(own.docstring),
     )  # fmt: skip
 
 

@@ -63,7 +63,11 @@ SETTINGS: Final = (
 
 def params_page() -> str:
     """docs/params.md."""
-    own = [row for row in parameters(SearchRequest) if row.name not in Params.model_fields and _of_request(row)]
+    own = [
+        row
+        for row in parameters(SearchRequest)
+        if row.name in SearchRequest.model_fields and row.name not in Params.model_fields
+    ]
     parts = [
         "# Parameters\n",
         "Every number that changes what Forage does, with its unit, range, default and reason. Knobs of a request come "
@@ -148,7 +152,7 @@ def errors_page() -> str:
             "answer.\n",
             markdown(("code", "status", "retry", "meaning", "class"), rows),
             "## Codes of the HTTP door itself\n",
-            "For what is refused before a request reaches the engine, by status:\n",
+            "For what is refused before a request reaches the engine, by status (408 and 429 are not sent yet):\n",
             markdown(("code", "status"), own),
         ]
     )
@@ -165,10 +169,6 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
 def stale() -> list[str]:
     """Names of the pages that are not what this would write."""
     return [name for name, make in PAGES.items() if _read(ROOT / name) != make()]
-
-
-def _of_request(row: Row) -> bool:
-    return row.name in SearchRequest.model_fields
 
 
 def _parameter_table(rows: Sequence[Row]) -> str:

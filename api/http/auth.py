@@ -15,7 +15,6 @@ from fastapi import Request
 from api.errors import UnauthorizedError
 
 DEFAULT_TENANT: Final = "default"
-OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/openapi.json", "/llms.txt", "/"})
 
 
 class ForbiddenError(UnauthorizedError):

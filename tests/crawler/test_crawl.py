@@ -76,10 +76,10 @@ def test_page_limit(site: Site, crawling: Crawling) -> None:
 
 def test_request_limit(site: Site, crawling: Crawling) -> None:
     """A site of nothing but errors ends too."""
-    site.routes["/"] = page("0", *(f"/missing/{n}" for n in range(1500)))
+    site.routes["/"] = page("0", *(f"/missing/{n}" for n in range(400)))
     report = crawling(site.url, max_pages=10, requests_per_page=1)
     assert report.reason == "request limit"
-    assert len(site.log) <= 1010 + 5
+    assert len(site.log) <= 210 + 5
 
 
 def test_hosts_of_the_crawl(site: Site, crawling: Crawling) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -33,7 +32,7 @@ def tree(request: Request) -> Answer | None:
 def start(folder: Path, url: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.crawler.crawl_process", str(folder), url]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
 
 
 def finish(process: subprocess.Popen[bytes]) -> dict[str, Any]:
@@ -55,7 +54,7 @@ def test_killed_again_and_again(site: Site, tmp_path: Path) -> None:
         deadline = time.monotonic() + 60
         while sum(site.hits().values()) < goal and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.communicate()
         kills += 1
     counts = finish(start(folder, site.url))

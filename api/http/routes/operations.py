@@ -27,6 +27,11 @@ RESERVED: Final = (
     ("GET", "/v1/profiles/{name}"),
     ("POST", "/v1/collections/{name}/snapshots"),
     ("POST", "/v1/collections/{name}/branches"),
+    ("GET", "/"),
+    ("GET", "/mcp"),
+    ("POST", "/mcp"),
+    ("GET", "/compat/{rest:path}"),
+    ("POST", "/compat/{rest:path}"),
 )
 """Paths of the contract that this version answers with 501, so that a client can tell them from a typo."""
 
