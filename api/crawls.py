@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ from api.requests import CrawlRequest
 from api.settings import Settings
 
 _ID: Final = re.compile(r"crawl_[0-9a-f]{16}")
+CLOSE_WAIT_S: Final = 2.0
+"""A job that has written its last event needs less than this to exit."""
 FINAL_KINDS: Final = frozenset({"finished", "failed", "stopped"})
 
 
@@ -115,7 +118,10 @@ class CrawlJobs:
     def close(self) -> None:
         """Forget finished children; running ones go on without the server."""
         for child in self._children:
-            child.poll()
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=CLOSE_WAIT_S)
+            child.returncode = child.returncode or 0  # not ours to wait for any more: Popen would complain of it
+        self._children = []
 
     def _folder(self, crawl_id: str, tenant: str) -> Path:
         folder = self._root / tenant / crawl_id

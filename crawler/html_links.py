@@ -19,6 +19,7 @@ from ranking.types import Link
 _SPACES: Final = re.compile(r"[\x00-\x20\x7f]+")
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _PLAIN: Final = re.compile(r"https?://[a-zA-Z0-9][^\[\]]*\Z")
+_NAME: Final = re.compile(r"[\w-]+(?:/[\w-]+)*(?:\.\w+)?\Z", re.ASCII)
 _NOT_FOLLOWED: Final = frozenset(("nofollow", "ugc", "sponsored"))
 _AGENTS: Final = frozenset(("robots", "forage", "foragebot"))
 _CANONICAL_HEADER: Final = re.compile(r"<([^<>]{1,4000})>((?:\s*;\s*[\w*]+\s*=\s*(?:\"[^\"]*\"|[^\s;,\"]*))*)")
@@ -32,6 +33,7 @@ class Base:
         self.url = url
         parts = urlsplit(url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.folder = self.origin + (parts.path[: parts.path.rfind("/") + 1] or "/")
 
     def absolute(self, reference: str) -> str | None:
         """`reference` as an absolute http(s) URL without fragment; None when it is something else or broken."""
@@ -46,6 +48,8 @@ class Base:
             return self.origin + reference
         if not dots and _PLAIN.match(reference):
             return reference
+        if _NAME.match(reference):
+            return self.folder + reference
         if _SCHEME.match(reference) and not reference.lower().startswith(("http:", "https:")):
             return None
         try:
