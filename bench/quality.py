@@ -53,7 +53,7 @@ def measure_set(engine: Engine, folder: Path, work: Path, limit: int | None) -> 
     return [
         folder.name,
         str(runs["default"]["topics"]),
-        *figures,
+        *columns,
         f"{row.difference:+.4f} ({better})",
         f"{row.p:.4f}",
         *recalls,

@@ -37,7 +37,9 @@ class Model(BaseModel):
 
 
 class FilterParams(Model):
-    include_sites: tuple[str, ...] = knob((), "hosts", "only these hosts with their subdomains; a /path may follow", max_length=500)
+    include_sites: tuple[str, ...] = knob(
+        (), "hosts", "only these hosts with their subdomains; a /path may follow", max_length=500
+    )
     exclude_sites: tuple[str, ...] = knob((), "hosts", "never these hosts", max_length=500)
     after: str | None = knob(None, "date", "published or modified at or after this date")
     before: str | None = knob(None, "date", "published or modified before this date")
@@ -60,7 +62,13 @@ class ExpandParams(Model):
 
 
 class TermBudget(Model):
-    max_df: float = knob(0.25, "share of documents", "recall drops commoner terms: top 10 kept in 97-100 % at a quarter of the cost", gt=0, le=1)
+    max_df: float = knob(
+        0.25,
+        "share of documents",
+        "recall drops commoner terms: top 10 kept in 97-100 % at a quarter of the cost",
+        gt=0,
+        le=1,
+    )
     max_postings: int | None = knob(None, "postings", "no cap beyond max_df", ge=1)
     min_keep: int = knob(3, "terms", "recall never drops below so many", ge=1, le=1_000)
 
@@ -71,7 +79,9 @@ class Bm25Retriever(Model):
     fields: dict[Literal["title", "heading", "body", "url", "anchor"], Weight] = knob(
         lambda: dict(FIELD_WEIGHTS), "weight", "see FIELD_WEIGHTS", min_length=1
     )
-    k: int = knob(300, "documents", "with full rescoring holds the exact top 10 in 97-100 % of long queries", ge=1, le=10_000)
+    k: int = knob(
+        300, "documents", "with full rescoring holds the exact top 10 in 97-100 % of long queries", ge=1, le=10_000
+    )
     k1: float = knob(1.2, "", "Robertson and Zaragoza 2009; what tantivy recalls with", ge=0, le=10)
     b: float = knob(0.75, "", "as k1", ge=0, le=1)
     terms: TermBudget = knob(TermBudget, "", "see its rows")
@@ -82,7 +92,9 @@ class DenseRetriever(Model):
     type: Literal["dense"] = "dense"
     k: int = knob(200, "passages", "depth where the measured hybrid stops gaining", ge=1, le=10_000)
     exact: StrictBool = knob(False, "", "approximate search finds 0.99 of the exact top 10")
-    vector: tuple[float, ...] | None = knob(None, "", "the query is embedded here unless a vector is sent", max_length=8_192)
+    vector: tuple[float, ...] | None = knob(
+        None, "", "the query is embedded here unless a vector is sent", max_length=8_192
+    )
 
 
 Retriever = Annotated[Bm25Retriever | DenseRetriever, Field(discriminator="type")]
@@ -100,8 +112,14 @@ class FuseParams(Model):
 
 class DiversifyParams(Model):
     method: Literal["none", "mmr"] = knob("none", "", "relevance first; MMR is a request away")
-    lambda_: float = Field(default=0.7, ge=0, le=1, alias="lambda", description="Carbonell and Goldstein 1998; 1 is relevance alone",
-                           json_schema_extra={"unit": "", "reason": "Carbonell and Goldstein 1998; 1 is relevance alone"})
+    lambda_: float = Field(
+        default=0.7,
+        ge=0,
+        le=1,
+        alias="lambda",
+        description="Carbonell and Goldstein 1998; 1 is relevance alone",
+        json_schema_extra={"unit": "", "reason": "Carbonell and Goldstein 1998; 1 is relevance alone"},
+    )
     max_per_site: int | None = knob(3, "results", "one site must not own the page while others match", ge=1, le=100)
     max_per: dict[Name, Annotated[int, Field(ge=1, le=100)]] = knob(dict, "results", "no other field is capped")
 
@@ -113,15 +131,23 @@ class StopParams(Model):
 
 class SessionParams(Model):
     record: StrictBool = knob(True, "", "a session that forgets is no session; false is the stateless call")
-    seen: Literal["demote", "new_passages", "drop", "off"] = knob("demote", "", "hiding costs 11 to 33 points of evidence recall with a reader who misses things")
-    demote: float = knob(0.7, "factor", "on (score - last candidate's): +2 to +8 points with stubs, in every measured cell", ge=0, le=1)
+    seen: Literal["demote", "new_passages", "drop", "off"] = knob(
+        "demote", "", "hiding costs 11 to 33 points of evidence recall with a reader who misses things"
+    )
+    demote: float = knob(
+        0.7, "factor", "on (score - last candidate's): +2 to +8 points with stubs, in every measured cell", ge=0, le=1
+    )
     decay_calls: int = knob(6, "calls", "half of the demotion is gone after so many calls", ge=1, le=500)
     use_profile: StrictBool = knob(True, "", "goal terms: +3 to +6 points on real agent queries")
-    goal_weight: float = knob(0.2, "weight", "capped: after an unnoticed topic switch 0.3 is free, 0.6 costs 2-3 points", ge=0, le=0.3)
+    goal_weight: float = knob(
+        0.2, "weight", "capped: after an unnoticed topic switch 0.3 is free, 0.6 costs 2-3 points", ge=0, le=0.3
+    )
     feedback_weight: float = knob(0.2, "weight", "as goal_weight", ge=0, le=0.3)
     prefetch: StrictBool = knob(True, "", "warms pools on idle workers only")
     follow_ups: StrictBool = knob(True, "", "at most three")
-    overlap: Literal["stub", "allow", "partition"] = knob("stub", "", "how a batch shares documents between its queries")
+    overlap: Literal["stub", "allow", "partition"] = knob(
+        "stub", "", "how a batch shares documents between its queries"
+    )
     on_repeat: Literal["replay", "continue"] = knob("replay", "", "the same request within 120 s is a retry")
     stop: StopParams = knob(StopParams, "", "advice is opt-in")
 
@@ -130,7 +156,9 @@ class ContentParams(Model):
     passages: int = knob(2, "passages", "enough to judge a page by", ge=0, le=50)
     max_chars_per_result: int | None = knob(1_200, "characters", "about 300 tokens a result", ge=1, le=1_000_000)
     max_chars_total: int | None = knob(None, "characters", "no cap", ge=1, le=10_000_000)
-    max_tokens_total: int | None = knob(None, "tokens", "no cap; a token is counted as 4 characters", ge=1, le=2_500_000)
+    max_tokens_total: int | None = knob(
+        None, "tokens", "no cap; a token is counted as 4 characters", ge=1, le=2_500_000
+    )
     fields: tuple[Name, ...] = knob((), "names", "metadata fields to return with each result", max_length=100)
 
 
@@ -148,8 +176,12 @@ class Params(Model):
     """All of a search request but its text, place and session identity."""
 
     max_results: int = knob(10, "results", "a page an agent reads whole", ge=1, le=100)
-    precision: Literal["fast", "balanced", "exact"] = knob("balanced", "", "approximate vectors and a term budget; exact turns both off")
-    weights: dict[Name | Literal["*"], Weight] = knob(dict, "weight", "per signal; merged over the defaults, * sets all that are not named")
+    precision: Literal["fast", "balanced", "exact"] = knob(
+        "balanced", "", "approximate vectors and a term budget; exact turns both off"
+    )
+    weights: dict[Name | Literal["*"], Weight] = knob(
+        dict, "weight", "per signal; merged over the defaults, * sets all that are not named"
+    )
     filters: FilterParams = knob(FilterParams, "", "none")
     rules: tuple[dict[str, Any], ...] = knob((), "", "none", max_length=1_000)
     expand: ExpandParams = knob(ExpandParams, "", "see its rows")
@@ -167,7 +199,9 @@ class Params(Model):
 
     @field_validator("retrieve")
     @classmethod
-    def names_are_unique(cls, value: tuple[Bm25Retriever | DenseRetriever, ...]) -> tuple[Bm25Retriever | DenseRetriever, ...]:
+    def names_are_unique(
+        cls, value: tuple[Bm25Retriever | DenseRetriever, ...]
+    ) -> tuple[Bm25Retriever | DenseRetriever, ...]:
         names = [retriever.name for retriever in value]
         if len(set(names)) < len(names):
             raise ValueError(f"retriever names must differ, got {names}")

@@ -88,7 +88,9 @@ def test_ingest_and_eval(tmp_path: Path) -> None:
     corpus = "\n".join(json.dumps({"id": f"d{n}", "title": word, "text": f"all about {word}"}) for n, word in enumerate(
         ["apples", "bridges", "comets", "deserts"]))  # fmt: skip
     (folder / "corpus.jsonl").write_text(corpus)
-    (folder / "queries.jsonl").write_text('{"id": "q1", "text": "comets"}\n{"id": "q2", "text": "all about \\"bridges\\" (not roads)"}\n')
+    (folder / "queries.jsonl").write_text(
+        '{"id": "q1", "text": "comets"}\n{"id": "q2", "text": "all about \\"bridges\\" (not roads)"}\n'
+    )
     (folder / "qrels.tsv").write_text("query_id\tdoc_id\trelevance\nq1\td2\t1\nq2\td1\t1\n")
     assert "documents: 4" in forage(data, "ingest", str(folder / "corpus.jsonl"), "--collection", "things")
     for name in ("a", "b"):
