@@ -2,7 +2,7 @@
 
 Run: `python -m bench.extraction [--data DIR] [--sample N]`; DIR (else FORAGE_TEST_DATA) holds `ext-readability`
 and `ext-trafilatura-a`. One process, one thread; speed is pages per second of CPU time of this process, all
-pages of both sets, after a warm-up. Not for tuning: the figures of one run on a busy machine differ by a tenth.
+pages of both sets, the systems in turns page by page, after a warm-up. Not for tuning.
 """
 
 from __future__ import annotations
@@ -142,10 +142,14 @@ def _share(answers: Iterator[bool]) -> str:
     return f"{sum(counted) / max(1, len(counted)):.2f}"
 
 
-def measure(name: str, reader: Reader, articles: list[Page], segments: list[Page]) -> list[str]:
-    """One row of the table."""
-    for page in (articles + segments)[:: max(1, (len(articles) + len(segments)) // WARM_UP_PAGES)]:
-        reader(page)
+def read_all(pages: list[Page]) -> tuple[dict[str, list[Read]], dict[str, float], int]:
+    """What each system made of each page, its CPU seconds, and how often our second reader was asked.
+
+    The systems take turns page by page, so that what else the machine does slows all of them alike.
+    """
+    for page in pages[:: max(1, len(pages) // WARM_UP_PAGES)]:
+        for reader in SYSTEMS.values():
+            reader(page)
     asked = 0
     slow = html_fallback.read_slowly
 
@@ -155,11 +159,24 @@ def measure(name: str, reader: Reader, articles: list[Page], segments: list[Page
         return slow(markup)
 
     html_fallback.read_slowly = counting
-    start = time.process_time()
-    read = [reader(page) for page in articles]
-    parts = [reader(page) for page in segments]
-    spent = time.process_time() - start
+    read: dict[str, list[Read]] = {name: [] for name in SYSTEMS}
+    spent = dict.fromkeys(SYSTEMS, 0.0)
+    for number, page in enumerate(pages, start=1):
+        for name, reader in SYSTEMS.items():
+            start = time.process_time()
+            read[name].append(reader(page))
+            spent[name] += time.process_time() - start
+        if number % 100 == 0:
+            print(f"{number} of {len(pages)} pages", file=sys.stderr, flush=True)
     html_fallback.read_slowly = slow
+    return read, spent, asked
+
+
+def row_of(
+    name: str, found: list[Read], spent: float, asked: int, articles: list[Page], segments: list[Page]
+) -> list[str]:
+    """One row of the table."""
+    read, parts = found[: len(articles)], found[len(articles) :]
     bags = [bag_score(r.text, _plain(p.gold["expected_html"])) for r, p in zip(read, articles, strict=True)]
     precision, recall, f1 = (sum(values) / max(1, len(bags)) for values in zip(*bags, strict=True))
     counts = sum((segment_counts(r.text, p.gold) for r, p in zip(parts, segments, strict=True)), Counter[str]())
@@ -182,7 +199,7 @@ def measure(name: str, reader: Reader, articles: list[Page], segments: list[Page
         _share((r.date or "")[:10] == m["publishedTime"][:10] for r, m in pairs if m.get("publishedTime"))
         if stated
         else "-",
-        f"{asked / total:.1%}" if reader is _ours else "-",
+        f"{asked / total:.1%}" if SYSTEMS[name] is _ours else "-",
     ]
 
 
@@ -213,8 +230,9 @@ def main() -> int:
             "second reader",
         ]
     ]
-    for name, reader in SYSTEMS.items():
-        rows.append(measure(name, reader, articles, segments))
+    read, spent, asked = read_all([*articles, *segments])
+    for name in SYSTEMS:
+        rows.append(row_of(name, read[name], spent[name], asked, articles, segments))
         print(*rows[-1], sep="\t", flush=True)
     if arguments.sample is None:
         replace_table(arguments.out, "extraction", "python -m bench.extraction --data DIR", markdown(rows))

@@ -1,0 +1,3 @@
+"""The command `forage`. `api` comes first: it settles the threads of numpy before numpy is there."""
+
+import api  # noqa: F401
