@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 
 from api.settings import Settings
 from indexer.collection import (
@@ -21,7 +22,6 @@ from indexer.collection_reader import CollectionReader
 from indexer.errors import CollectionExistsError
 from indexer.generation import Generation
 from indexer.local import LocalIndex
-from indexer.memory import MemoryIndex
 from ranking.ports import SearchIndex
 
 
@@ -38,7 +38,6 @@ class Collections:
         self._data = settings.data
         self._guard = threading.Lock()
         self._readers: dict[tuple[str, str], CollectionReader] = {}
-        self._empty: SearchIndex = MemoryIndex((), generation="empty")
 
     @contextmanager
     def open(self, tenant: str, name: str, generation: str | None) -> Iterator[SearchIndex]:
@@ -48,6 +47,12 @@ class Collections:
         """
         with self._reader(tenant, name).use(generation) as opened:
             yield opened.index or self._empty
+
+    @cached_property
+    def _empty(self) -> SearchIndex:
+        from indexer.memory import MemoryIndex  # late: only a collection without documents needs it
+
+        return MemoryIndex((), generation="empty")
 
     def notices(self, tenant: str, name: str) -> list[dict[str, str]]:
         """What there is to say about the generation that is served, e.g. that a newer one is corrupt."""

@@ -40,7 +40,7 @@ from indexer.collection import create_collection
 
 GOAL: Final = 3.0
 SAMPLE_S: Final = 0.5
-QUARTERS: Final = (0.25, 0.5, 0.75, 1.0)
+SHARES: Final = (0.25, 0.5, 0.75, 0.95)
 HERE: Final = Path(__file__).resolve()
 
 
@@ -149,7 +149,7 @@ def tables(mine: Ran, peer: Ran, missed: int, twice: int, existing: int, command
         f"twice: {twice}. Scrapy is told the URLs, follows no links and keeps nothing."
     ]
     flat = [["share of the run", "Forage MB", "Scrapy MB"]]
-    flat += [[f"{share:.0%}", *(figure(_at(ran.memory, share)) for ran in (mine, peer))] for share in QUARTERS]
+    flat += [[f"{share:.0%}", *(figure(_at(ran.memory, share)) for ran in (mine, peer))] for share in SHARES]
     return [
         Table("crawl", command, rows, notes),
         Table("crawl-memory", command, flat, ["Private memory of all processes together."]),

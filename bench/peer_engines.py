@@ -27,6 +27,7 @@ class LanceDb:
     def __init__(self, passages, state):
         import lancedb
         import pyarrow as pa
+        from lancedb.index import FTS, IvfPq
         from lancedb.rerankers import RRFReranker
 
         self.rrf = RRFReranker()
@@ -42,12 +43,10 @@ class LanceDb:
                 }
             )
             made = database.create_table("passages", table)
-            made.create_fts_index("text", stem=True, remove_stop_words=True, language="English")
+            made.create_index("text", config=FTS(stem=True, remove_stop_words=True, language="English"))
+            subvectors = vectors.shape[1] // 4
             made.create_index(
-                metric="cosine",
-                index_type="IVF_PQ",
-                num_partitions=self.partitions,
-                num_sub_vectors=vectors.shape[1] // 4,
+                "vector", config=IvfPq("cosine", num_partitions=self.partitions, num_sub_vectors=subvectors)
             )
         self.table = database.open_table("passages")
 

@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,9 @@ def check_install() -> Check:
     broken, versions = [], []
     for module, distribution in PACKAGES.items():
         try:
-            importlib.import_module(module)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a library's complaint about another one breaks nothing
+                importlib.import_module(module)
             versions.append(f"{distribution} {importlib.metadata.version(distribution)}")
         except Exception as error:  # ImportError, OSError of a shared library, whatever its __init__ does
             broken.append(f"{distribution} ({error})")

@@ -24,6 +24,7 @@ _NAMES_IGNORED: Final = frozenset(
 )
 """Tags whose names remove nothing: what they hold is text by nature, or too much."""
 _HIDDEN: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_STATING: Final = frozenset(("itemprop", "datetime", "pubdate", "rel"))
 _BODY_PROPERTIES: Final = ("articleBody", "text")
 _TEXT_TAGS: Final = frozenset("p pre ul ol li dl dt dd blockquote figure".split())
 """Elements that are text, not the place of a text: the descent stops above them."""
@@ -93,25 +94,32 @@ def _find_list(elements: list[Element], chars: int, prose: int) -> Content:
 
 def _hints(element: Element) -> int:
     attributes = element.attributes
-    names, name = attributes.get("class"), attributes.get("id")
-    found = hints.verdict(names) if names else 0
-    # The id of a section is the slug of its heading: it tells what the text is about.
-    if name and names != "section" and (names or element.tag != "section"):
-        found |= hints.id_verdict(name)
+    found = 0
+    shown = False
+    for name, value in attributes.items():
+        if name == "class":
+            if value:
+                found |= hints.verdict(value)
+        elif name == "id":
+            # The id of a section is the slug of its heading: it tells what the text is about.
+            if value and (element.tag != "section" or "class" in attributes) and attributes.get("class") != "section":
+                found |= hints.id_verdict(value)
+        elif name == "role":
+            if value in _NOISE_ROLES:
+                found |= hints.NOISE
+            elif value == "tabpanel":  # hidden until its tab is chosen, and content all the same
+                shown = True
+        elif name in _STATING:
+            found |= hints.STATED
+        elif (
+            name == "hidden"
+            or (name == "aria-hidden" and value == "true")
+            or (name == "style" and value and "n" in value and _HIDDEN.search(value))
+        ):
+            found |= hints.HIDDEN
     if "-" in element.tag:
         found |= hints.verdict(element.tag)
-    if attributes.get("role") in _NOISE_ROLES:
-        found |= hints.NOISE
-    style = attributes.get("style")
-    if attributes.get("role") == "tabpanel":  # hidden until its tab is chosen, and content all the same
-        return found
-    if (
-        "hidden" in attributes
-        or attributes.get("aria-hidden") == "true"
-        or (style and "n" in style and _HIDDEN.search(style))
-    ):
-        found |= hints.HIDDEN
-    return found
+    return found & ~hints.HIDDEN if shown else found
 
 
 def _drop_noise(elements: list[Element], reading: int) -> None:

@@ -19,6 +19,7 @@ META: Final = 32  # byline, date, tags
 CAPTION: Final = 64
 HIDDEN: Final = 128
 INDEX: Final = 256  # table of contents
+STATED: Final = 512  # marked up as a date or an author by an attribute
 
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD: Final = re.compile(r"[a-z]+")
@@ -100,6 +101,7 @@ _CAPTION: Final = _set("caption captions figcaption bildunterschrift imgcaption 
 _ADVERT: Final = frozenset(("ad", "ads"))
 _PART: Final = re.compile(r"[-_]+")
 _COMMENT_WORDS: Final = 3
+_BODY_CHARACTERS: Final = 8  # of the shortest single word that names a body
 _INDEX: Final = _set("toc toctree tableofcontents indextable genindextable modindextable")
 _LAYOUT: Final = _set("has no non not with without tag category type format status enable show cat")
 _BODY: Final = re.compile(
@@ -146,7 +148,7 @@ def _token(token: str) -> int:
         found &= ~COMMENTS
     if words[0] in _ARTICLE or words[-1] in _ARTICLE:
         found |= ARTICLE
-    if _BODY.search("".join(words)):
+    if (len(words) > 1 or len(words[0]) >= _BODY_CHARACTERS) and _BODY.search("".join(words)):
         found |= BODY
     return found
 

@@ -18,7 +18,8 @@ from ranking.types import Link
 
 _SPACES: Final = re.compile(r"[\x00-\x20\x7f]+")
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
-_PLAIN: Final = re.compile(r"https?://[a-zA-Z0-9][^\[\]]*\Z")
+_PLAIN: Final = re.compile(r"https?://[a-zA-Z0-9][^\x00-\x20\x7f\[\]]*\Z")
+_PATH: Final = re.compile(r"/(?!/)[^\x00-\x20\x7f\[\]]*\Z")
 _NAME: Final = re.compile(r"[\w-]+(?:/[\w-]+)*(?:\.\w+)?\Z", re.ASCII)
 _NOT_FOLLOWED: Final = frozenset(("nofollow", "ugc", "sponsored"))
 _AGENTS: Final = frozenset(("robots", "forage", "foragebot"))
@@ -37,19 +38,21 @@ class Base:
 
     def absolute(self, reference: str) -> str | None:
         """`reference` as an absolute http(s) URL without fragment; None when it is something else or broken."""
-        reference = reference.partition("#")[0].strip()
+        if "#" in reference:
+            reference = reference.partition("#")[0]
+        if "/." not in reference and len(reference) <= MAX_URL_CHARACTERS:  # no `..`, which urljoin knows best
+            if _PLAIN.match(reference):
+                return reference
+            if _PATH.match(reference):
+                return self.origin + reference
+            if _NAME.match(reference):
+                return self.folder + reference
+        reference = reference.strip()
         if not reference or len(reference) > MAX_URL_CHARACTERS:
             return None
         if _SPACES.search(reference):
             reference = reference.replace("\n", "").replace("\t", "").replace("\r", "").replace(" ", "%20")
             reference = _SPACES.sub("", reference)
-        dots = "/." in reference  # perhaps `..`, which urljoin knows what to do with
-        if reference[0] == "/" and reference[1:2] != "/" and not dots:
-            return self.origin + reference
-        if not dots and _PLAIN.match(reference):
-            return reference
-        if _NAME.match(reference):
-            return self.folder + reference
         if _SCHEME.match(reference) and not reference.lower().startswith(("http:", "https:")):
             return None
         try:

@@ -89,7 +89,7 @@ _AUTHOR: Final = (
 )
 _TITLE: Final = ("dc.title", "dcterms.title", "og:title", "twitter:title", "parsely-title", "citation_title")
 _DATE_TAGS: Final = frozenset(("time", "date"))
-_MARKS: Final = frozenset(("itemprop", "datetime", "pubdate"))
+_MARKED: Final = hints.META | hints.STATED
 _SITE: Final = ("og:site_name", "application-name", "al:android:app_name")
 _KEPT: Final = {
     "description": ("description", "og:description", "twitter:description", "dc.description"),
@@ -139,7 +139,7 @@ def metadata_of(parser: LexborHTMLParser, structured: Sequence[str], elements: l
     )
     published = _first_date([_text(article.get("datePublished"))], named, _PUBLISHED)
     modified = _first_date([_text(article.get("dateModified"))], named, _MODIFIED)
-    marked = [element for element in elements if element.attributes and _is_marked(element)]
+    marked = [element for element in elements if element.hints & _MARKED or element.tag in _DATE_TAGS]
     if published is None:
         published = _marked_date(marked, url)
     html = parser.root
@@ -227,17 +227,6 @@ def _first_date(stated: list[str], named: Mapping[str, str], names: Sequence[str
         if text and (date := parse_machine_date(text) or parse_date_text(text)):
             return date
     return None
-
-
-def _is_marked(element: Element) -> bool:
-    """Whether an element may say who wrote the page or when."""
-    attributes = element.attributes
-    return bool(
-        element.hints & hints.META
-        or element.tag in _DATE_TAGS
-        or not attributes.keys().isdisjoint(_MARKS)
-        or attributes.get("rel") == "author"
-    )
 
 
 def _marked_date(elements: list[Element], url: str) -> str | None:

@@ -46,8 +46,9 @@ class Element:
     """One element. `children` holds Elements and strings (white space evened out, except below `pre`).
 
     `index` and `last` are positions in document order: the elements below are `elements[index + 1 : last + 1]`.
-    Counts are of characters of text: `chars` and `link_chars` below, `own_chars` in the element's own lines,
-    `prose` in the blocks below that are running text. Dropping an element takes its counts off its ancestors.
+    Counts are of characters of text: `text_chars` directly in it, `chars` and `link_chars` below, `own_chars` in
+    the element's own lines, `prose` in the blocks below that are running text. Dropping an element takes its
+    counts off its ancestors.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Element:
         "preformatted",
         "prose",
         "tag",
+        "text_chars",
     )
 
     def __init__(self, tag: str, attributes: dict[str, str | None], parent: Element | None, index: int) -> None:
@@ -76,7 +78,9 @@ class Element:
         self.index = self.last = index
         self.children: list[Element | str] = []
         self.dropped = self.holds_block = False
-        self.hints = self.chars = self.link_chars = self.own_chars = self.own_link_chars = self.prose = 0
+        self.hints = self.text_chars = self.chars = self.link_chars = self.own_chars = self.own_link_chars = (
+            self.prose
+        ) = 0
         if parent is None:
             self.depth = 0
             self.preformatted = False
@@ -138,6 +142,9 @@ def parse(markup: str, skipped: frozenset[str] = _SKIPPED | NAVIGATION) -> tuple
                     if words != text:
                         text = f"{' ' if text[0].isspace() else ''}{words}{' ' if text[-1].isspace() else ''}"
             parent.children.append(text)
+            length = len(text)
+            if length > 1:
+                parent.text_chars += length if text[length >> 1] < _UNSPACED else 3 * length
             node = node.next
             continue
         if tag is None or tag in skipped:
@@ -160,17 +167,11 @@ def parse(markup: str, skipped: frozenset[str] = _SKIPPED | NAVIGATION) -> tuple
 
 
 def measure(elements: list[Element]) -> None:
-    """Fills the counts of fresh elements (all of them 0) from their text."""
-    blocks, headings, unspaced = BLOCKS, HEADINGS, _UNSPACED
+    """Fills the counts of fresh elements (all of them 0) from their `text_chars`."""
+    blocks, headings = BLOCKS, HEADINGS
     for element in reversed(elements):
-        own = element.own_chars
-        size = 0
-        for child in element.children:
-            if isinstance(child, str):
-                length = len(child)
-                if length > 1:
-                    size += length if child[length >> 1] < unspaced else 3 * length
-        own += size
+        size = element.text_chars
+        own = element.own_chars + size
         element.chars = chars = element.chars + size
         tag = element.tag
         links, own_links = element.link_chars, element.own_link_chars

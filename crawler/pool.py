@@ -152,13 +152,19 @@ class ReadingPool:
             _fail(job, reason)
 
     def _cancel_waiting(self) -> None:
+        """Cancel what waits, and leave the word to stop for the threads that have not heard it yet."""
+        stops = 0
         while True:
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
-                return
-            if job is not None:
+                break
+            if job is None:
+                stops += 1
+            else:
                 job[2].cancel()
+        for _ in range(stops):
+            self._jobs.put(None)
 
 
 def _fail(job: _Job, reason: str) -> None:

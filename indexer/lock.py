@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
 from indexer.errors import CollectionBusyError
 from indexer.limits import BuildLimits
 
@@ -22,6 +20,8 @@ LOCK: Final = "lock"
 @contextmanager
 def writer_lock(collection: Path, wait: float = BuildLimits().lock_seconds) -> Iterator[None]:
     """Waits at most `wait` seconds, then raises CollectionBusyError (409, retryable)."""
+    from filelock import FileLock, Timeout  # late: a process that only reads has no lock to take
+
     collection.mkdir(parents=True, exist_ok=True)
     lock = FileLock(collection / LOCK, timeout=wait)
     try:

@@ -36,22 +36,26 @@ def caps_of(params: DiversifyParams) -> dict[str, int]:
 def cap(order: Sequence[int], columns: Mapping[str, NDArray[Any]], caps: Mapping[str, int], page: int) -> list[int]:
     """The first `page` rows of `order` of which no more than the cap share a value; if those are too few, the ones
     passed over fill up, in order."""
-    active = [(columns[name][list(order)].tolist(), limit) for name, limit in caps.items() if name in columns]
+    active = [
+        (columns[name][list(order)].tolist(), limit, dict[int, int]())
+        for name, limit in caps.items()
+        if name in columns
+    ]
     if not active:
         return list(order[:page])
     taken: list[int] = []
     passed: list[int] = []
-    counts: list[dict[int, int]] = [{} for _ in active]
     for place, row in enumerate(order):
-        if len(taken) == page:
-            break
-        values = [column[place] for column, _ in active]
-        if all(count.get(value, 0) < limit for count, value, (_, limit) in zip(counts, values, active, strict=True)):
-            for count, value in zip(counts, values, strict=True):
-                count[value] = count.get(value, 0) + 1
-            taken.append(row)
+        for values, limit, count in active:
+            if count.get(values[place], 0) >= limit:
+                passed.append(row)
+                break
         else:
-            passed.append(row)
+            for values, _, count in active:
+                count[values[place]] = count.get(values[place], 0) + 1
+            taken.append(row)
+            if len(taken) >= page:
+                break
     return taken + passed[: page - len(taken)]
 
 

@@ -102,3 +102,13 @@ def test_mmr_without_vectors_says_that_it_did_nothing() -> None:
     ranking = search(pages_of("ab"), 2, method="mmr")
     assert ids(ranking) == ["p0", "p1"]
     assert [notice.code for notice in ranking.notices] == ["mmr_without_vectors"]
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(1, 4), st.integers(1, 12))
+def test_one_cap_and_two_equal_caps_agree(values: list[int], limit: int, page: int) -> None:
+    """The quick way for a single cap gives what the loop over several gives."""
+    column = np.array(values, dtype=np.int64)
+    order = list(range(len(values)))
+    one = cap(order, {"site": column}, {"site": limit}, page)
+    two = cap(order, {"site": column, "cluster": column}, {"site": limit, "cluster": limit}, page)
+    assert one == two
