@@ -19,6 +19,7 @@ import zstandard
 from eval.errors import DatasetError
 
 CORPUS_NAMES: Final = ("corpus.jsonl.zst", "corpus.jsonl.gz", "corpus.jsonl")
+WEB_SCHEMES: Final = ("http:", "https:", "file:")
 EVALUATED_SPLIT: Final = "test"
 """Where topics carry a split, only this one is measured."""
 
@@ -57,6 +58,8 @@ class TestCollection:
             document = {key: row[key] for key in known if row.get(key) not in (None, "")}
             if not (document.get("title", "").strip() or document.get("text", "").strip()):
                 continue
+            if not str(document.get("url", "http:")).startswith(WEB_SCHEMES):
+                document.pop("url")  # a fragment of one, or tel: and the like: the id names the document
             document.setdefault("title", "")
             document.setdefault("text", "")
             rest = {key: value for key, value in row.items() if key not in known and value is not None}

@@ -66,3 +66,14 @@ def test_a_folder_that_is_no_collection_is_refused(tmp_path: Path) -> None:
     """The message says what is missing."""
     with pytest.raises(DatasetError, match=r"queries\.jsonl"):
         read_collection(tmp_path)
+
+
+def test_what_is_no_web_address_is_left_out(tmp_path: Path) -> None:
+    """A document with half a URL is still a document."""
+    folder = write(
+        tmp_path,
+        '{"id": "1", "text": "one"}\n',
+        "query_id\tdoc_id\trelevance\n1\ta\t1\n",
+        '{"id": "a", "url": "tel:+44", "title": "A", "text": "x"}\n{"id": "b", "url": "http://b/", "title": "B", "text": "y"}\n',
+    )
+    assert [document.get("url") for document in read_collection(folder).documents()] == [None, "http://b/"]
