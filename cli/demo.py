@@ -20,9 +20,12 @@ import typer
 
 from ranking.errors import ForageError
 
-MAX_PAGES: Final = 200
+MAX_PAGES: Final = 120
+"""Enough to search; embedding their passages is most of the demo's time."""
 SKIPPED_PAGES: Final = ("antigravity", "this", "idlelib", "turtledemo", "test")
 """Pages that would run something when they are made, or that are hundreds of test modules."""
+PRIVATE_MODULES: Final = r"/_\w+(\.\w+)*\.html$"
+"""Nobody asks for the insides of the standard library."""
 START_TIMEOUT_S: Final = 30.0
 QUERIES: Final = (
     "read a file line by line without loading it all into memory",
@@ -94,7 +97,7 @@ def _crawl(urls: list[str], max_pages: int, allow_private: bool) -> None:
             depth=None,
             allow_hosts=(),
             allow_private=allow_private,
-            exclude=tuple(rf"/{re.escape(name)}(\.[\w.]+)?\.html$" for name in SKIPPED_PAGES),
+            exclude=(PRIVATE_MODULES, *(rf"/{re.escape(name)}(\.[\w.]+)?\.html$" for name in SKIPPED_PAGES)),
             emit=emit,
         )
     typer.echo(f"   {report['documents']} documents from {report['pages']} pages")
