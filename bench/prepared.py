@@ -35,7 +35,7 @@ from ranking.types import Document
 
 COLLECTION: Final = "default"
 PASSAGES: Final = 50_000
-WORDS: Final = range(6, 13)
+WORDS: Final = range(8, 13)
 SEED: Final = 20_26
 KNOWN_ITEM: Final = "web-known-dev/queries.jsonl"
 _BATCH: Final = 200

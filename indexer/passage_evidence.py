@@ -13,7 +13,7 @@ import numpy as np
 
 from indexer.arrays import ranges
 from indexer.reader import Holdings, Segment
-from indexer.scoring import Wanted, find_hits, occurrence_keys, positions_of
+from indexer.scoring import Wanted, find_hits, occurrence_keys, parts_of
 from indexer.vectors import check_query
 from ranking.types import Doubles, Floats, Longs, PassageEvidence, Plan
 
@@ -62,23 +62,24 @@ def passage_evidence(
 def _frequencies(
     segment: Segment, documents: Longs, passages: Longs, owner: Longs, places: Sequence[Sequence[tuple[int, int]]]
 ) -> Longs:
-    """[terms, passages] body hits within each passage. `owner`: which of `documents` each passage is of."""
-    tf = np.zeros((len(places), len(passages)), np.int64)
+    """[terms, passages] body hits within each passage. `owner`: which of `documents` each passage is of. The passages
+    of a document begin and end in the order of their numbers, so those that hold a hit are a run."""
+    shape = (len(places), len(passages))
     field = segment.postings.fields["body"]
     order = np.arange(len(documents))
     lookup = np.full(segment.documents, -1, np.int32)
     lookup[documents] = order
     hits = find_hits(field, places, documents, order, lookup)
     if hits is None:
-        return tf
-    positions = positions_of([occurrence_keys(field, hits)], len(documents))
-    document = np.repeat(order, np.diff(positions.offsets))
-    # one sorted line of hits: by term, then document, then position
-    line = np.sort((positions.term * len(documents) + document) << 32 | positions.position)
-    begin = (np.arange(len(places))[:, None] * len(documents) + owner) << 32
-    low = begin + segment.arrays["passage.token_start"][passages]
-    high = begin + segment.arrays["passage.token_end"][passages]
-    found: Longs = np.searchsorted(line, high) - np.searchsorted(line, low)
+        return np.zeros(shape, np.int64)
+    document, position, term = parts_of(occurrence_keys(field, hits))
+    at = document << 32 | position
+    begin = owner << 32
+    first = (begin | segment.arrays["passage.token_end"][passages]).searchsorted(at, "right")
+    last = (begin | segment.arrays["passage.token_start"][passages]).searchsorted(at, "right")
+    counts = np.maximum(last - first, 0)  # 0: between two passages
+    cells = np.repeat(term * len(passages), counts) + ranges(first, counts)
+    found: Longs = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
     return found
 
 

@@ -18,7 +18,7 @@ from indexer.vocabulary import Vocabulary
 from ranking.types import Ints, Longs
 
 CACHE_BYTES: Final = 16_000_000
-"""For the postings of single surfaces, which are picked out of their stem's, per field."""
+"""For postings that are made of others, per field: of single surfaces, and of the places of one term together."""
 
 _POSTING_BYTES: Final = 12
 _MINIMUM_CACHED: Final = 4
@@ -60,6 +60,10 @@ class Field:
         """(documents ascending, frequencies) of a term: its places taken together."""
         if len(places) == 1:
             return self._place(*places[0])
+        key = tuple(places)
+        return self._surfaces.get(key, lambda: self._together(key))
+
+    def _together(self, places: Sequence[Place]) -> tuple[Ints, Array]:
         parts = [self._place(*place) for place in places]
         parts = [part for part in parts if len(part[0])]
         if len(parts) < 2:

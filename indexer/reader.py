@@ -5,6 +5,7 @@ Everything is memory-mapped and touched lazily. Rows are global: a segment's off
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -114,7 +115,7 @@ class Holdings:
         self.documents = int(np.count_nonzero(self.live))
         self.authority, self.inlinks, self.cluster = arrays["authority"], arrays["inlinks"], arrays["cluster"]
         self.rank, self.best = arrays["rank"], arrays["best"]
-        self._offsets = np.array([segment.offset for segment in self.segments] or [0])
+        self._offsets = [segment.offset for segment in self.segments] or [0]
         anchors = PostingSet.open(read_anchors(overlay), (ANCHOR_FIELD,), 0)
         self.sets = (*(segment.postings for segment in self.segments), anchors)
         self.lengths = {
@@ -155,7 +156,7 @@ class Holdings:
             low = high
 
     def owner(self, row: int) -> tuple[Segment, int]:
-        segment = self.segments[int(np.searchsorted(self._offsets, row, "right")) - 1]
+        segment = self.segments[bisect_right(self._offsets, row) - 1]
         return segment, row - segment.offset
 
     def row(self, identifier: str) -> int | None:
@@ -179,10 +180,31 @@ class Holdings:
         for segment, _, local in self.parts(rows):
             names = segment.ids
             found.extend([names[row] for row in local.tolist()])
+        return found
+
+    def names(self, rows: Longs) -> list[str]:
+        """Ids of rows in any order; their rows are remembered, for what recall names is fetched right after."""
+        if self._names is not None:
+            found: list[str] = self._names[rows].tolist()
+        else:
+            order = np.argsort(rows)
+            named = np.empty(len(rows), object)
+            named[order] = self.ids(rows[order])
+            found = named.tolist()
         if len(self._row_of) > ROWS_REMEMBERED:
             self._row_of = {}
         self._row_of.update(zip(found, rows.tolist(), strict=True))
         return found
+
+    @cached_property
+    def _names(self) -> Array | None:
+        """[rows] ids; None when there are so many that they stay on disk."""
+        if self.rows > IDS_IN_MEMORY:
+            return None
+        names = np.empty(self.rows, object)
+        for segment in self.segments:
+            names[segment.offset : segment.offset + segment.documents] = segment.ids
+        return names
 
     # ------------------------------------------------------------ columns
 

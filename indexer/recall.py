@@ -17,7 +17,16 @@ from indexer.filters import Conditions
 from indexer.phrases import phrase_counts
 from indexer.postings import Place
 from indexer.reader import Holdings
-from indexer.scoring import Wanted, best_rows, bm25, find_hits, frequencies, occurrence_keys, positions_of
+from indexer.scoring import (
+    Wanted,
+    add_frequencies,
+    best_rows,
+    bm25,
+    find_hits,
+    frequencies,
+    occurrence_keys,
+    positions_of,
+)
 from indexer.settings import TANTIVY_FROM
 from indexer.vectors import check_query
 from ranking.types import (
@@ -189,7 +198,7 @@ class Recall:
         attributes["inlinks"] = held.inlinks[gathered.ordered].astype(np.float64)
         attributes["cluster"] = held.cluster[gathered.ordered].view(np.int64)
         ranks = {retriever.name: gathered.ranks(found.get(retriever.name)) for retriever in plan.retrievers}
-        ids = tuple(gathered.ids())
+        ids = tuple(held.names(gathered.ordered))
         watch.lap("evidence.attributes", size, size)
         return Evidence(
             generation=held.statistics.generation, ids=ids, rows=gathered.ordered, ranks=ranks, tf=tf, dl=dl,
@@ -251,12 +260,6 @@ class _Gatherer:
         self._lookup = np.full(max(held.rows, 1), -1, np.int32)
         self._lookup[rows] = self._place
 
-    def ids(self) -> list[str]:
-        by_row = self._held.ids(self.rows)
-        names = np.empty(len(by_row), object)
-        names[self._place] = by_row
-        return names.tolist()
-
     def passages(self) -> Doubles:
         counts = np.zeros(len(self.rows))
         for segment, which, local in self._held.parts(self.rows):
@@ -302,14 +305,17 @@ class _Gatherer:
             documents, candidates, lookup = self.within(number)
             if not len(documents):
                 continue
+            whole = []
             for name, field in held.fields.items():
                 places = [term.places[number] if name in term.fields else () for term in wanted]
-                hits = find_hits(field, places, documents, candidates, lookup)
-                if hits is None:
+                if name != "body" or "positions" not in plan.needs:
+                    whole.append((FIELDS.index(name), field, places))
                     continue
-                tf[FIELDS.index(name)] += frequencies(field, hits, len(wanted), size)
-                if name == "body" and "positions" in plan.needs:
+                hits = find_hits(field, places, documents, candidates, lookup)
+                if hits is not None:
+                    tf[FIELDS.index(name)] += frequencies(field, hits, len(wanted), size)
                     keys.append(occurrence_keys(field, hits))
+            add_frequencies(tf, whole, documents, candidates, lookup)
         return positions_of(keys, size) if "positions" in plan.needs else None
 
     def dense(self, vector: Floats | None, cosine: Floats, mean: Floats, give: bool) -> Floats | None:
@@ -337,13 +343,15 @@ class _Gatherer:
 def _best_few(scores: Floats, counts: Longs) -> Doubles:
     """[BEST_PASSAGES, n] the largest scores of each run of `counts`, NaN where a run is shorter."""
     starts = np.cumsum(counts) - counts
-    # one sort of all runs: a run's number stands before the score, which is in [-1, 1] give or take rounding
-    base = 4.0 * np.arange(len(counts))
-    keys = np.sort(np.repeat(base + 1, counts) - scores)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    left = scores.astype(np.float64)
     tops = np.full((BEST_PASSAGES, len(counts)), np.nan)
     for place in range(BEST_PASSAGES):
-        there = counts > place
-        tops[place, there] = base[there] + 1 - keys[starts[there] + place]
+        best = np.maximum.reduceat(left, starts)
+        tops[place] = np.where(counts > place, best, np.nan)
+        if place + 1 < BEST_PASSAGES:  # take out one of the best of each run
+            at = np.flatnonzero(left == best[owner])
+            left[at[np.diff(owner[at], prepend=-1) > 0]] = -np.inf
     return tops
 
 

@@ -170,6 +170,49 @@ def find_hits(
     return Hits(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
+def add_frequencies(
+    tf: Floats,
+    fields: Sequence[tuple[int, Field, Sequence[Sequence[Place]]]],
+    documents: Array,
+    candidates: Array,
+    lookup: Array,
+) -> None:
+    """Add to `tf` [F, T, n] what find_hits and frequencies say of (place on the F axis, field, places of each term):
+    one gather for all fields, without the hits between."""
+    _, terms, size = tf.shape
+    limit = SCATTER_RATIO * max(len(documents), 1)
+    cells: list[Array] = []
+    values: list[Array] = []
+    held_documents: list[Array] = []
+    held_frequencies: list[Array] = []
+    bases: list[int] = []
+    for number, field, places in fields:
+        for term, held in enumerate(places):
+            base = (number * terms + term) * size
+            for stem, variant in held:
+                low, high = field.slice(stem)
+                if low == high:
+                    continue
+                if variant < 0 and high - low > limit:
+                    which, posting = field.find(stem, documents)
+                    cells.append(candidates[which] + base)
+                    values.append(field.frequencies[posting])
+                else:  # the field remembers the postings of single surfaces
+                    found, many = field.postings(((stem, variant),))
+                    held_documents.append(found)
+                    held_frequencies.append(many)
+                    bases.append(base)
+    if bases:
+        hit = lookup[np.concatenate(held_documents)]
+        at = (hit >= 0).nonzero()[0]
+        counts = [len(part) for part in held_documents]
+        cells.append(np.array(bases).repeat(counts)[at] + hit[at])
+        values.append(np.concatenate(held_frequencies)[at])
+    if cells:
+        counted = np.bincount(np.concatenate(cells), weights=np.concatenate(values), minlength=tf.size)
+        tf += counted.reshape(tf.shape)
+
+
 def frequencies(field: Field, hits: Hits, terms: int, size: int) -> Floats:
     """[terms, size] term frequencies of the hits."""
     tf = field.frequencies[hits.posting].astype(np.float64)
@@ -194,12 +237,17 @@ def occurrence_keys(field: Field, hits: Hits) -> Longs:
     return keys
 
 
+def parts_of(keys: Longs) -> tuple[Longs, Longs, Longs]:
+    """(candidate, position, term) of occurrence keys."""
+    position = (keys >> _POSITION_SHIFT) & (1 << _CANDIDATE_SHIFT - _POSITION_SHIFT) - 1
+    return keys >> _CANDIDATE_SHIFT, position, keys & (1 << _POSITION_SHIFT) - 1
+
+
 def positions_of(parts: Sequence[Longs], size: int) -> Positions:
     """Positions over `size` candidates from the occurrence keys of all sets."""
     keys = np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
     offsets = np.searchsorted(keys, np.arange(size + 1, dtype=np.int64) << _CANDIDATE_SHIFT)
-    term = keys & (1 << _POSITION_SHIFT) - 1
-    position = (keys >> _POSITION_SHIFT) & (1 << _CANDIDATE_SHIFT - _POSITION_SHIFT) - 1
+    _, position, term = parts_of(keys)
     return Positions(offsets.astype(np.int64), term.astype(np.int32), position.astype(np.int32))
 
 

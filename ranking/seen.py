@@ -37,27 +37,32 @@ def exposure_of(evidence: Evidence, session: SessionState, decay_calls: int) -> 
     seen, updated, strength = np.zeros(size, np.bool_), np.zeros(size, np.bool_), np.zeros(size)
     records: dict[int, SeenDocument] = {}
     if session.seen:
-        records = _near_duplicates(evidence, session)
+        # A session's maps are views of its log: asking them for every candidate would cost more than ranking does.
+        shown = set(session.seen)
+        own = [row for row, name in enumerate(evidence.ids) if name in shown]
+        records = {row: session.seen[evidence.ids[row]] for row in own}
         content = evidence.attributes.get("content")
-        shown = set(session.seen)  # a session's map is a view: asking it for every candidate costs more than ranking
-        for row in [row for row, name in enumerate(evidence.ids) if name in shown]:
-            record = records[row] = session.seen[evidence.ids[row]]
+        for row, record in records.items():
             if record.content_hash and content is not None:
                 updated[row] = int(content[row]) != number_of(record.content_hash)
+        records |= _near_duplicates(evidence, session, frozenset(own))
     for row, record in records.items():
         seen[row] = not updated[row]
         strength[row] = 2.0 ** (-record.calls_ago / decay_calls) if seen[row] else 0.0
     return Exposure(seen, updated, strength, records)
 
 
-def _near_duplicates(evidence: Evidence, session: SessionState) -> dict[int, SeenDocument]:
-    """Candidates in the cluster of a seen page, whatever their own id."""
+def _near_duplicates(evidence: Evidence, session: SessionState, own: frozenset[int]) -> dict[int, SeenDocument]:
+    """Other candidates than `own`, which were shown themselves, in the cluster of a seen page."""
     column = evidence.attributes.get("cluster")
     if column is None or not session.clusters:
         return {}
-    shown = {number_of(cluster): document for cluster, document in session.clusters.items() if cluster}
-    rows = np.flatnonzero(np.isin(column, np.fromiter(shown, dtype=np.int64, count=len(shown))))
-    found = ((int(row), session.seen.get(shown[int(column[row])])) for row in rows)
+    clusters = column.tolist()
+    present = set(clusters)
+    named = {number_of(cluster): cluster for cluster in session.clusters if cluster}
+    shown = {number: session.clusters[cluster] for number, cluster in named.items() if number in present}
+    rows = [row for row, number in enumerate(clusters) if number in shown and row not in own]
+    found = ((row, session.seen.get(shown[clusters[row]])) for row in rows)
     return {row: record for row, record in found if record is not None}
 
 

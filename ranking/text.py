@@ -14,6 +14,7 @@ from typing import Final
 
 _UNSPACED: Final = "\u0e00-\u0e7f\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _TOKEN: Final = re.compile(rf"[{_UNSPACED}]+|(?:(?![{_UNSPACED}])[^\W_]|[\u0300-\u036f\u0900-\u0dff\u064b-\u0652])+")
+_SYMBOLS: Final = re.compile(rf"[^\w\x00-\x7f{_UNSPACED}\u0300-\u036f\u0900-\u0dff\u064b-\u0652]+")
 _ASCII_TOKEN: Final = re.compile(r"[a-z0-9]+")
 _FIRST_UNSPACED: Final = re.compile(rf"[{_UNSPACED}]")
 _LATIN_MARKS: Final = re.compile("[\u0300-\u036f]")
@@ -42,3 +43,13 @@ def tokenize(text: str) -> list[str]:
         else:
             tokens.append(run[:MAX_TOKEN_CHARACTERS])
     return tokens
+
+
+def ascii_form(text: str) -> str | None:
+    """A lower-case ASCII text with the same tokens, or None when there is none: most English texts have nothing
+    beyond ASCII but quotation marks and dashes, which are part of no token."""
+    folded = fold(text)
+    if folded.isascii():
+        return folded
+    plain = _SYMBOLS.sub(" ", folded)
+    return plain if plain.isascii() else None
