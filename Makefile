@@ -44,7 +44,7 @@ demo: install    ## crawl a real site, index it, search it in a session; URL=...
 	$(BIN)/forage demo $(if $(URL),--url '$(URL)')
 
 bench: install   ## every benchmark in bench/, one after the other
-	for file in bench/search.py bench/peers.py bench/crawl.py; do
+	for file in bench/search.py bench/opened.py bench/peers.py bench/coldstart.py bench/crawl.py; do
 	  if [ -e "$$file" ]; then echo "== $$file"; $(BIN)/python "$$file" $(ARGS); fi
 	done
 

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
-from ranking.params import ContentParams
+from ranking.explain import bm25_weight, term_table
+from ranking.params import ContentParams, Params
 from ranking.types import (
     Evidence,
     Notice,
@@ -74,20 +73,22 @@ def _characters(tokens: int | None) -> int | None:
     return None if tokens is None else tokens * CHARACTERS_PER_TOKEN
 
 
-def results(
-    hits: Sequence[Hit], evidence: Evidence, plan: Plan, content: ContentParams, explain: bool
-) -> list[dict[str, Any]]:
+def results(hits: Sequence[Hit], evidence: Evidence, plan: Plan, params: Params) -> list[dict[str, Any]]:
     """The `results` of the contract, of trimmed hits; byte for byte the same for the same generation and request."""
-    return [_result(rank, hit, evidence, plan, content, explain) for rank, hit in enumerate(hits, start=1)]
+    missing = missing_terms(plan, evidence, [hit.scored.row for hit in hits])
+    return [
+        _result(rank, hit, evidence, absent, plan, params)
+        for rank, (hit, absent) in enumerate(zip(hits, missing, strict=True), start=1)
+    ]
 
 
 def _result(
     rank: int,
     hit: Hit,
     evidence: Evidence,
+    terms_missing: list[str],
     plan: Plan,
-    content: ContentParams,
-    explain: bool,
+    params: Params,
 ) -> dict[str, Any]:
     scored, document = hit.scored, hit.stored.document
     body: dict[str, Any] = {
@@ -101,23 +102,29 @@ def _result(
         "published_at": document.published_at,
         "modified_at": document.modified_at,
         "fetched_at": document.fetched_at,
+        "filetype": document.filetype,
+        "words": hit.stored.words,
+        "inlinks": hit.stored.inlinks,
+        "authority": hit.stored.authority,
+        "quality": hit.stored.quality,
         "score": scored.score,
         "passages": [_passage(shown, text) for shown, text in zip(hit.passages, hit.texts, strict=True)],
         "found_by": {name: int(ranks[scored.row]) for name, ranks in evidence.ranks.items() if ranks[scored.row]},
         "stateless_rank": scored.stateless_rank,
-        "terms_missing": missing_terms(plan, evidence, scored.row),
+        "terms_missing": terms_missing,
         "seen": None
         if scored.seen is None
         else {"seq": scored.seen.seq, "rank": scored.seen.rank, "by": list(scored.seen.by)},
         "updated": scored.updated,
         "moves": list(scored.moves),
     }
-    if content.fields:
-        body["metadata"] = {name: document.metadata.get(name) for name in content.fields}
-    if explain:
+    if params.content.fields:
+        body["metadata"] = {name: document.metadata.get(name) for name in params.content.fields}
+    if params.explain:
         body["signals"] = dict(scored.signals)
         body["signals_missing"] = list(scored.signals_missing)
         body["contributions"] = dict(scored.contributions)
+        body["terms"] = term_table(plan, evidence, params, scored.row, bm25_weight(scored))
     return body
 
 
@@ -137,15 +144,14 @@ def _passage(shown: ShownPassage, text: str) -> dict[str, Any]:
     return body
 
 
-def missing_terms(plan: Plan, evidence: Evidence, row: int) -> list[str]:
-    """Query terms that stand in no field of this candidate, as the query wrote them."""
-    if not plan.terms:
-        return []
-    found = np.any(evidence.tf[:, :, row] > 0, axis=0).tolist()
-    missing = [
-        planned.term.token for planned, there in zip(plan.terms, found, strict=True) if planned.scored and not there
-    ]
-    return list(dict.fromkeys(missing))
+def missing_terms(plan: Plan, evidence: Evidence, rows: Sequence[int]) -> list[list[str]]:
+    """For each of these candidates the query terms that stand in no field of it, as the query wrote them."""
+    scored = [number for number, planned in enumerate(plan.terms) if planned.scored]
+    if not scored:
+        return [[] for _ in rows]
+    names = [plan.terms[number].term.token for number in scored]
+    there = (evidence.tf[:, :, rows].max(axis=0, initial=0.0) > 0)[scored].T.tolist()
+    return [list(dict.fromkeys(name for name, found in zip(names, held, strict=True) if not found)) for held in there]
 
 
 def query_report(

@@ -10,27 +10,43 @@ from typing import Any
 from ranking.operators import catalogue as operator_rows
 from ranking.params import Params
 from ranking.profiles import PROFILES
-from ranking.signals.catalogue import SIGNALS
+from ranking.signals.catalogue import SIGNALS, SignalSpec, families
 
 
 def signals() -> dict[str, Any]:
-    """Every signal with range, formula, source, cost class and default weight."""
+    """Every signal with range, formula, source, cost class, default weight and parameters. `families` are signals of
+    which a request has one for each of its retrievers and one for each metadata field that it names."""
     return {
-        "signals": [
-            {
-                "name": spec.name,
-                "summary": spec.summary,
-                "formula": spec.formula,
-                "source": spec.source,
-                "range": list(spec.range),
-                "cost": spec.cost,
-                "default_weight": spec.weight,
-                "needs": sorted(spec.needs),
-            }
-            for spec in SIGNALS.values()
-        ],
-        "also": "rank.<retriever> for each retriever of a request",
+        "signals": [_row(spec) for spec in SIGNALS.values()],
+        "families": [_row(spec) for spec in families()],
+        "also": "rank.<retriever> for each retriever of a request, meta.<field> for each metadata field that it names",
         "profiles": {name: dict(profile) for name, profile in PROFILES.items()},
+    }
+
+
+def _row(spec: SignalSpec) -> dict[str, Any]:
+    """`parameters` are set in a score expression, `recency(half_life_days=30)`; a default of null is none, and `reason`
+    says what holds instead."""
+    return {
+        "name": spec.name,
+        "summary": spec.summary,
+        "formula": spec.formula,
+        "source": spec.source,
+        "range": list(spec.range),
+        "cost": spec.cost,
+        "default_weight": spec.weight,
+        "needs": sorted(spec.needs),
+        "relative": spec.relative,
+        "parameters": {
+            name: {
+                "default": parameter.default,
+                "range": [parameter.least, parameter.most],
+                "whole": parameter.whole,
+                "unit": parameter.unit,
+                "reason": parameter.reason,
+            }
+            for name, parameter in spec.parameters.items()
+        },
     }
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 
 from api.settings import Settings
 from indexer.collection import (
@@ -66,6 +67,10 @@ class Collections:
     def names(self, tenant: str) -> list[str]:
         """Sorted; `default` is always there."""
         return list_collections(self._data, tenant)
+
+    def folder(self, tenant: str, name: str) -> Path:
+        """Where the collection lies. Raises CollectionNotFoundError."""
+        return get_collection(self._data, name, tenant).folder
 
     def check(self, tenant: str, name: str) -> None:
         """Raises CollectionNotFoundError."""

@@ -5,15 +5,18 @@ Not for search results (api/answers.py).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from api.answers import CHARACTERS_PER_TOKEN, cut
 from api.embeddings import QueryVectors
+from api.preparing import Stopwatch, prepare
 from api.requests import ContentsRequest, SearchRequest
-from api.search import Stopwatch, prepare
 from ranking.passages import choose_passages
 from ranking.ports import SearchIndex
 from ranking.types import Passage, StoredDocument
+
+COMPARED_CHARACTERS: Final = 512
+"""Of a reference that is not there: comparing a longer one with its neighbours costs more than a search."""
 
 
 def contents(request: ContentsRequest, index: SearchIndex, vectors: QueryVectors | None) -> dict[str, Any]:
@@ -23,7 +26,8 @@ def contents(request: ContentsRequest, index: SearchIndex, vectors: QueryVectors
     for reference in dict.fromkeys((*request.ids, *request.urls)):
         document = index.resolve(reference)
         if document is None:
-            errors.append({"reference": reference, "code": "not_found", "nearest": list(index.near_ids(reference))})
+            near = index.near_ids(reference) if len(reference) <= COMPARED_CHARACTERS else ()
+            errors.append({"reference": reference, "code": "not_found", "nearest": list(near)})
         else:
             found.append(document)
     found = list(dict.fromkeys(found))
@@ -53,7 +57,7 @@ def _passages(
     chosen: dict[str, list[tuple[int, float | None]]] = {}
     if request.query and request.query.strip() and ids:
         asked = SearchRequest(query=request.query)
-        _, plan, _ = prepare(asked, index, vectors, Stopwatch())
+        plan = prepare(asked, index, vectors, Stopwatch()).plan
         for evidence in index.passage_evidence(plan, ids):
             choices = choose_passages(evidence, request.passages, None, "off") if request.passages else ()
             chosen[evidence.document] = [(choice.ordinal, choice.score) for choice in choices]

@@ -19,6 +19,7 @@ from api.lanes import build_index, crawl_into
 from api.requests import CrawlRequest
 from api.settings import Settings
 from ranking.errors import ForageError
+from sessions.readback import instant
 
 
 def main(folder: Path) -> int:
@@ -31,7 +32,7 @@ def main(folder: Path) -> int:
     with (folder / "events.jsonl").open("ab", buffering=0) as stream:
 
         def emit(row: dict[str, Any]) -> None:
-            stream.write(orjson.dumps({"at": time.time(), **row}, default=str) + b"\n")
+            stream.write(orjson.dumps({"at": instant(time.time()), **row}, default=str) + b"\n")
 
         def on_signal(_: int, __: FrameType | None) -> None:
             raise KeyboardInterrupt
@@ -57,12 +58,17 @@ def main(folder: Path) -> int:
             emit({"kind": "stopped", "message": "stopped on request; the same crawl goes on from here"})
             return 130
         except ForageError as error:
-            emit({"kind": "failed", "code": error.code, "message": error.message, "hint": error.hint})
+            emit({"kind": "failed", "code": error.code, "message": error.message, "hint": _at_this_door(error.hint)})
             return 1
         except Exception as error:
             emit({"kind": "failed", "code": "internal_error", "message": f"the crawl failed: {error!r}", "hint": None})
             raise
     return 0
+
+
+def _at_this_door(hint: str | None) -> str | None:
+    """A job has no options of a command line: what the server allows, its environment says."""
+    return hint and hint.replace("--allow-private", "FORAGE_ALLOW_PRIVATE=true in the server's environment")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Crawl jobs: given a request, runs crawl and index in a process of its own and tells how it goes.
 
-A job is a folder: job.json, events.jsonl (append-only, its last line says how it ended) and lock, held by the
-process while it lives. So any server process can read any job, and a killed job is seen as interrupted.
+A job is a folder beside the collections, under a name that none of them can have. It holds job.json, events.jsonl
+(append-only, its last line says how it ended) and lock, held by the process while it lives. So any server process can
+read any job, and a killed job is seen as interrupted.
 Not for crawling itself (api/lanes.py).
 """
 
@@ -11,6 +12,7 @@ import fcntl
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +26,13 @@ import orjson
 from api.errors import InvalidRequestError, NotFoundError
 from api.requests import CrawlRequest
 from api.settings import Settings
+from indexer.collection import check_name
+from indexer.storage import storage_full, write_atomically
+from ranking.shown import shown
+from sessions.readback import instant
 
+FOLDER: Final = ".crawls"
+"""In the data folder; see indexer/collection.py for what names collections may have."""
 _ID: Final = re.compile(r"crawl_[0-9a-f]{16}")
 CLOSE_WAIT_S: Final = 2.0
 """A job that has written its last event needs less than this to exit."""
@@ -36,30 +44,34 @@ class CrawlJobs:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._root = settings.data / "crawls"
+        self._root = settings.data / FOLDER
         self._children: list[subprocess.Popen[bytes]] = []
 
     def start(self, request: CrawlRequest, tenant: str) -> dict[str, Any]:
-        """Spawns the job and returns at once."""
-        for number, url in enumerate(request.urls):
-            if not url.lower().startswith(("http://", "https://")):
-                raise InvalidRequestError(
-                    f"only http and https can be crawled, got {url[:80]!r}",
-                    path=f"$.urls[{number}]",
-                    hint="https://...",
-                )
+        """Spawns the job and returns at once. StorageFullError when there is no room for it: then there is no job."""
+        _check(request)
         crawl_id = f"crawl_{secrets.token_hex(8)}"
-        folder = self._root / tenant / crawl_id
-        folder.mkdir(parents=True)
+        folder = self._tenant(tenant) / crawl_id
         job = {
             "id": crawl_id,
             "tenant": tenant,
-            "created_at": time.time(),
+            "created_at": instant(time.time()),
             "request": request.model_dump(mode="json"),
             "allow_private": self._settings.allow_private,
         }
-        (folder / "job.json").write_bytes(orjson.dumps(job))
+        try:
+            with storage_full(folder):
+                child = self._spawn(folder, orjson.dumps(job))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._children = [each for each in self._children if each.poll() is None] + [child]
+        return {"id": crawl_id, "state": "running", "collection": request.collection}
+
+    def _spawn(self, folder: Path, job: bytes) -> subprocess.Popen[bytes]:
+        folder.mkdir(parents=True)
         (folder / "events.jsonl").touch()
+        write_atomically(folder / "job.json", job)  # after events.jsonl: with it, the job is there to be read
         with (folder / "log.txt").open("wb") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", "api.crawl_job", str(folder)],
@@ -69,9 +81,13 @@ class CrawlJobs:
                 env={**os.environ, "FORAGE_DATA": str(self._settings.data.absolute())},
                 start_new_session=True,
             )
-        (folder / "pid").write_text(str(child.pid))
-        self._children = [each for each in self._children if each.poll() is None] + [child]
-        return {"id": crawl_id, "state": "running", "collection": request.collection}
+        try:
+            (folder / "pid").write_text(str(child.pid))
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
+        return child
 
     def read(self, crawl_id: str, tenant: str) -> dict[str, Any]:
         """State, latest counts and, at the end, the report. NotFoundError for ids of others too."""
@@ -104,8 +120,7 @@ class CrawlJobs:
 
     def list(self, tenant: str) -> list[dict[str, Any]]:
         """Newest first."""
-        folder = self._root / tenant
-        ids = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        ids = [path.parent.name for path in self._tenant(tenant).glob("*/job.json")]
         jobs = [self.read(crawl_id, tenant) for crawl_id in ids if _ID.fullmatch(crawl_id)]
         return sorted(jobs, key=lambda job: job["created_at"], reverse=True)
 
@@ -124,10 +139,15 @@ class CrawlJobs:
         self._children = []
 
     def _folder(self, crawl_id: str, tenant: str) -> Path:
-        folder = self._root / tenant / crawl_id
+        folder = self._tenant(tenant) / crawl_id
         if not _ID.fullmatch(crawl_id) or not (folder / "job.json").is_file():
-            raise NotFoundError(f"there is no crawl {crawl_id!r}", path="crawl_id", hint="GET /v1/crawls lists them")
+            raise NotFoundError(
+                f"there is no crawl {shown(crawl_id)}", path="crawl_id", hint="GET /v1/crawls lists them"
+            )
         return folder
+
+    def _tenant(self, tenant: str) -> Path:
+        return self._root / check_name(tenant, "tenant")
 
     def _alive(self, folder: Path) -> bool:
         for child in self._children:
@@ -141,6 +161,23 @@ class CrawlJobs:
         pid = folder / "pid"
         starting = pid.is_file() and not (folder / "events.jsonl").stat().st_size
         return starting and any(child.poll() is None and str(child.pid) == pid.read_text() for child in self._children)
+
+
+def _check(request: CrawlRequest) -> None:
+    """Refuses URLs that cannot be crawled before they are stored: one may hold a password."""
+    from crawler.errors import SettingsError, UrlError  # late: a server that only searches needs none of it
+    from crawler.scope import Scope
+    from crawler.urls import seed
+
+    for number, url in enumerate(request.urls):
+        try:
+            seed(url)
+        except UrlError as error:
+            raise InvalidRequestError(error.message, path=f"$.urls[{number}]", hint=error.hint) from error
+    try:
+        Scope().with_hosts(request.allow_hosts)
+    except SettingsError as error:
+        raise InvalidRequestError(error.message, path="$.allow_hosts", hint=error.hint) from error
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:

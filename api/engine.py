@@ -6,44 +6,72 @@ may use the CPU: an event loop calls it in a thread. Not for steps of a search (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from api import catalogue
 from api.collections import Collections
 from api.contents import contents
+from api.corrections import correcting
 from api.crawls import CrawlJobs
 from api.embeddings import QueryVectors
-from api.errors import NotFoundError
+from api.errors import InvalidRequestError, NotFoundError
+from api.explaining import explain
 from api.lanes import ingest_lines, ingest_objects
+from api.open_requests import ExplainRequest, RecallRequest, SimilarRequest, TermsRequest
+from api.preparing import Stopwatch, prepare
+from api.profiles import FOLDER as PROFILES_FOLDER
+from api.profiles import ProfileStore
+from api.recall_check import recall_check
 from api.requests import (
     CollectionRequest,
     ContentsRequest,
     CrawlRequest,
     SearchRequest,
-    SessionRequest,
+    in_body,
+    lost_characters,
+    mint_request_id,
     read_request,
 )
-from api.search import Outcome, Stopwatch, dry_run, prepare, resolve, search
+from api.samples import Samples
+from api.search import Outcome, Surrounding, dry_run, search
+from api.session_calls import SessionCalls
 from api.session_door import Reply, SessionDoor
 from api.settings import Settings
+from api.similar import search_for
+from api.surroundings import resolved, synonyms_of
+from api.terms import terms
 from indexer.embed import load_embedder
-from ranking.profiles import PROFILES, merge
-from ranking.suggest import nearest
+from indexer.rerankers.registry import ModelStore, Rerankers
+from indexer.rerankers.trees import load_trees
+from ranking.errors import ForageError
+from ranking.nearest import nearest
+from ranking.ports import SearchIndex
+from ranking.profiles import merge
+from ranking.shown import shown
+from ranking.signals.catalogue import META_PREFIX, RANK_PREFIX, SIGNALS
 from ranking.types import Floats, SessionState
-from sessions.readback import readback
 from sessions.settings import SessionSettings
 from sessions.sqlite import SqliteSessionStore
 
 Progress = Callable[[int, int | None, str], None]
+
+SYNONYMS: Final = "synonyms.txt"
+"""In a collection's folder."""
+
+MODELS_FOLDER: Final = ".models"
+"""Below the data folder; no collection can be called so."""
 
 
 class Engine:
     """One data folder, open. Thread-safe; close() when done."""
 
     def __init__(self, settings: Settings) -> None:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.folder()
         self.settings = settings
         self._collections = Collections(settings)
         self._vectors = QueryVectors(partial(load_embedder, settings.model), settings.embedding_cache)
@@ -51,7 +79,12 @@ class Engine:
             settings.data / "sessions.sqlite", SessionSettings(idle_seconds=float(settings.session_ttl_s))
         )
         self._door = SessionDoor(self._store)
+        self._sessions = SessionCalls(self._store)
         self._crawls = CrawlJobs(settings)
+        self._profiles = ProfileStore(settings.data / PROFILES_FOLDER)
+        self._samples = Samples()
+        self._guard = threading.Lock()
+        self._models: dict[str, tuple[ModelStore, Rerankers]] = {}
 
     def warm_up(self) -> None:
         """Loads the model and opens the default collection, so that the first search is like the next."""
@@ -60,9 +93,13 @@ class Engine:
             index.statistics  # noqa: B018 (opening is the point)
 
     def ready(self) -> dict[str, Any]:
-        """Whether a search would be answered now, with what was checked."""
-        self.warm_up()
-        return {"ready": True, "model": self._vectors.embedder.id, "data": str(self.settings.data)}
+        """Whether a search would be answered now, with what was checked. Without its sessions it would."""
+        checked: dict[str, Any] = {"data": str(self.settings.data), "sessions": self._sessions.trouble() or "ok"}
+        try:
+            self.warm_up()
+        except ForageError as error:
+            return {"ready": False, "error": error.message, "hint": error.hint, **checked}
+        return {"ready": True, "model": self._vectors.embedder.id, **checked}
 
     def close(self) -> None:
         """Let go of files. Idempotent."""
@@ -74,47 +111,145 @@ class Engine:
 
     def search(self, payload: Any, tenant: str) -> Reply:
         """The answer's bytes; a retry gets the same ones."""
-        request = self._read_search(payload)
-        return self._door.search(payload, request, tenant, partial(self._run, tenant))
+        request = self._read_search(payload, tenant)
+        with correcting(payload):
+            return self._door.search(payload, request, tenant, partial(self._run, tenant))
 
     def _run(self, tenant: str, request: SearchRequest, session: SessionState) -> Outcome:
-        with self._collections.open(tenant, request.collection, request.generation) as index:
+        with self._open(tenant, request) as index:
             # Ages count from the newest date of the generation: the same request gives the same bytes tomorrow.
             now = index.statistics.newest or 0.0
-            outcome = search(request, index, self._vectors, session, now)
+            surrounding = self._surrounding(tenant, request.collection)
+            outcome = search(request, index, self._vectors, session, now, surrounding)
             outcome.body["notices"].extend(self._collections.notices(tenant, request.collection))
+            outcome.body["notices"].extend(lost_characters(request))
+            outcome.body["request_id"] = request.request_id or mint_request_id()
             return outcome
 
-    def plan(self, payload: Any, tenant: str) -> dict[str, Any]:
-        """What a search would do: parsed query, terms, stages and matches; touches no session."""
-        request = self._read_search(payload)
-        with self._collections.open(tenant, request.collection, request.generation) as index:
-            query, plan, notices = prepare(request, index, self._vectors, Stopwatch())
-            return dry_run(request, query, plan, index, notices, resolve(request, plan))
+    @contextmanager
+    def _open(self, tenant: str, request: Any) -> Iterator[SearchIndex]:
+        """The index of the collection and generation that a request names; errors name its fields."""
+        with in_body(), self._collections.open(tenant, request.collection, request.generation) as index:
+            yield index
 
-    def _read_search(self, payload: Any) -> SearchRequest:
+    def _surrounding(self, tenant: str, collection: str) -> Surrounding:
+        return Surrounding(partial(self._synonyms, tenant, collection), self._models_of(tenant)[1])
+
+    def _synonyms(self, tenant: str, collection: str) -> dict[str, tuple[str, ...]]:
+        """Of the collection's synonyms.txt, read anew for each request that wants them: it is edited by hand."""
+        path = self._collections.folder(tenant, collection) / SYNONYMS
+        return dict(synonyms_of(path.read_text("utf-8", "replace"))) if path.is_file() else {}
+
+    def _models_of(self, tenant: str) -> tuple[ModelStore, Rerankers]:
+        with self._guard:
+            found = self._models.get(tenant)
+            if found is None:
+                store = ModelStore(self.settings.data / MODELS_FOLDER / tenant)
+                found = self._models[tenant] = (store, Rerankers(store, cross_encoder=self.settings.cross_encoder))
+            return found
+
+    def plan(self, payload: Any, tenant: str) -> dict[str, Any]:
+        """What a search would do: parsed query, terms, stages and matches; touches no session and embeds nothing."""
+        request = self._read_search(payload, tenant)
+        with correcting(payload), self._open(tenant, request) as index:
+            synonyms = partial(self._synonyms, tenant, request.collection)
+            return dry_run(prepare(request, index, self._vectors, Stopwatch(), None, synonyms, embed=False), index)
+
+    def explain(self, payload: Any, tenant: str) -> dict[str, Any]:
+        """One document under one query, in its results or not; stateless."""
+        request = read_request(ExplainRequest, self._with_profile(payload, tenant))
+        with correcting(payload), self._open(tenant, request) as index:
+            document = resolved(request.document, index, "$.document")
+            synonyms = partial(self._synonyms, tenant, request.collection)
+            prepared = prepare(request, index, self._vectors, Stopwatch(), None, synonyms)
+            now = index.statistics.newest or 0.0
+            return explain(request, document, prepared, index, self._models_of(tenant)[1], now)
+
+    def similar(self, payload: Any, tenant: str) -> dict[str, Any]:
+        """Documents like a document or a text: a search whose request is in `resolved`."""
+        request = read_request(SimilarRequest, payload)
+        with self._open(tenant, request) as index:
+            if request.text is None:
+                resolved(request.id or request.url or "", index, "$.id" if request.id else "$.url")
+            return self._run(tenant, search_for(request, index), SessionState()).body
+
+    def terms(self, payload: Any, tenant: str) -> dict[str, Any]:
+        """df, idf, cost, expansions and related words."""
+        request = read_request(TermsRequest, payload)
+        with self._open(tenant, request) as index:
+            return terms(request, index, self._own_vectors(index))
+
+    def recall(self, payload: Any, tenant: str) -> dict[str, Any]:
+        """Approximate against exact search on sampled queries."""
+        request = read_request(RecallRequest, payload)
+        with self._open(tenant, request) as index:
+            return recall_check(request, index, self._own_vectors(index))
+
+    def _own_vectors(self, index: SearchIndex) -> QueryVectors | None:
+        """The embedder, where the collection's vectors are its own."""
+        return self._vectors if index.statistics.embedder == self._vectors.embedder.id else None
+
+    def _read_search(self, payload: Any, tenant: str) -> SearchRequest:
+        return read_request(SearchRequest, self._with_profile(payload, tenant))
+
+    def _with_profile(self, payload: Any, tenant: str) -> Any:
+        """The request over the profile that it names."""
         name = payload.get("profile") if isinstance(payload, Mapping) else None
-        if not isinstance(name, str):
-            return read_request(SearchRequest, payload)
-        base, _, version = name.partition("@")
-        if base not in PROFILES or version not in ("", "1"):
-            raise NotFoundError(
-                f"there is no profile {name!r}",
-                path="$.profile",
-                hint=f"profiles here: {', '.join(PROFILES)}",
-                did_you_mean=nearest(base, PROFILES),
-            )
-        return read_request(SearchRequest, merge(PROFILES[base], payload))
+        return merge(self._profiles.get(tenant, name)["params"], payload) if isinstance(name, str) else payload
+
+    # ------------------------------------------------------------ profiles and models
+
+    def put_profile(self, name: str, payload: Any, tenant: str) -> dict[str, Any]:
+        """Save ranking params, or a whole `resolved`, as the next version of a profile."""
+        return self._profiles.put(tenant, name, payload)
+
+    def read_profile(self, reference: str, tenant: str) -> dict[str, Any]:
+        """`name` or `name@version`."""
+        return self._profiles.get(tenant, reference)
+
+    def list_profiles(self, tenant: str) -> dict[str, Any]:
+        """Every profile with its versions."""
+        return {"profiles": self._profiles.list(tenant)}
+
+    def diff_profiles(self, one: str, other: str, tenant: str) -> dict[str, Any]:
+        """What changes from one profile to another, by JSON path."""
+        return self._profiles.diff(tenant, one, other)
+
+    def put_model(self, name: str, text: str, tenant: str) -> dict[str, Any]:
+        """Store a LightGBM model's text as the next version; its features must be signals."""
+        model = load_trees(text)
+        for feature in model.used_features:
+            if feature not in SIGNALS and not feature.startswith((RANK_PREFIX, META_PREFIX)):
+                raise InvalidRequestError(
+                    f"the model reads {shown(feature)}, which is no signal",
+                    path="$",
+                    hint="train it on the columns of GET /v1/signals",
+                    did_you_mean=nearest(feature, SIGNALS),
+                )
+        return asdict(self._models_of(tenant)[0].put(name, text))
+
+    def list_models(self, tenant: str) -> dict[str, Any]:
+        """Every version of every model."""
+        return {"models": [asdict(info) for info in self._models_of(tenant)[0].list()]}
+
+    def read_model(self, reference: str, tenant: str) -> dict[str, Any]:
+        """What is known of a model, and its text."""
+        text, info = self._models_of(tenant)[0].get(reference)
+        return {**asdict(info), "text": text}
+
+    def delete_model(self, reference: str, tenant: str) -> None:
+        """One version, or all of a name."""
+        self._models_of(tenant)[0].delete(reference)
 
     def contents(self, payload: Any, tenant: str) -> dict[str, Any]:
         """Documents by id or URL; NotFoundError when none of them is there."""
         request = read_request(ContentsRequest, payload)
-        with self._collections.open(tenant, request.collection, request.generation) as index:
+        with self._open(tenant, request) as index:
             body = contents(request, index, self._vectors)
         if not body["documents"]:
             first = body["errors"][0]
             raise NotFoundError(
-                f"there is no document {first['reference']!r} in collection {request.collection!r}",
+                f"there is no document {shown(first['reference'])} in collection {request.collection!r}",
                 path="$.ids" if request.ids else "$.urls",
                 hint=f"nearest: {', '.join(first['nearest'])}" if first["nearest"] else "ids come from search results",
                 did_you_mean=next(iter(first["nearest"]), None),
@@ -143,50 +278,46 @@ class Engine:
                 "embedder": statistics.embedder,
                 "dimension": statistics.dimension,
                 "average_length": dict(statistics.average_length),
-                **index.describe(),
+                **(described := index.describe()),
+                "sample_queries": self._samples.of(
+                    (tenant, collection),
+                    statistics.generation,
+                    described["titles"],
+                    partial(self._results, tenant, collection, statistics.generation),
+                ),
                 "defaults": catalogue.defaults(),
             }
+
+    def _results(self, tenant: str, collection: str, generation: str, query: str) -> list[dict[str, Any]]:
+        place = {"collection": collection, "generation": generation, "session": {"record": False}}
+        request = SearchRequest.model_validate({"query": query, **place})
+        return list(self._run(tenant, request, SessionState()).body["results"])
 
     # ------------------------------------------------------------ sessions
 
     def create_session(self, payload: Any, tenant: str) -> dict[str, Any]:
         """An empty session."""
-        request = read_request(SessionRequest, payload)
-        session = self._store.create(tenant, request.session_id, objective=request.objective)
-        return {"session_id": session.id, "created": session.created, "expires": session.expires}
+        return self._sessions.create(payload, tenant)
 
     def list_sessions(self, tenant: str) -> dict[str, Any]:
         """Live sessions of a tenant, newest first."""
-        return {
-            "sessions": [
-                {"id": each.id, "created": each.created, "expires": each.expires, "first_query": each.first_query}
-                for each in self._store.sessions(tenant)
-            ]
-        }
+        return self._sessions.list(tenant)
 
     def read_session(self, session_id: str, tenant: str, as_of: int | None) -> dict[str, Any]:
         """Log, what each reader saw, profile."""
-        history = self._store.history(tenant, session_id)
-        if history is None:
-            raise self._no_session(session_id)
-        return readback(history, as_of=as_of)
+        return self._sessions.read(session_id, tenant, as_of)
 
     def delete_session(self, session_id: str, tenant: str) -> None:
         """Erase it; NotFoundError for ids of others too."""
-        if not self._store.delete(tenant, session_id):
-            raise self._no_session(session_id)
-
-    def _no_session(self, session_id: str) -> NotFoundError:
-        return NotFoundError(
-            f"there is no session {session_id[:100]!r}", path="session_id", hint="GET /v1/sessions lists the live ones"
-        )
+        self._sessions.delete(session_id, tenant)
 
     # ------------------------------------------------------------ collections
 
     def create_collection(self, payload: Any, tenant: str) -> dict[str, Any]:
         """An empty collection; 409 when the name is taken."""
         request = read_request(CollectionRequest, payload)
-        self._collections.create(tenant, request.name)
+        with in_body(collection="name"):
+            self._collections.create(tenant, request.name)
         return self.read_collection(request.name, tenant)
 
     def ensure_collection(self, name: str, tenant: str) -> None:
@@ -235,7 +366,8 @@ class Engine:
     def start_crawl(self, payload: Any, tenant: str) -> dict[str, Any]:
         """A crawl job in a process of its own."""
         request = read_request(CrawlRequest, payload)
-        self._collections.check(tenant, request.collection)
+        with in_body():
+            self._collections.check(tenant, request.collection)
         return self._crawls.start(request, tenant)
 
     def read_crawl(self, crawl_id: str, tenant: str) -> dict[str, Any]:

@@ -10,10 +10,14 @@ ForageError
     ├── ConflictingRetryError    one request_id with two bodies
     ├── BodyTooLargeError
     ├── UnauthorizedError        no key, or one nobody was given
+    ├── DeadlineError            a budget of time is spent; what was found until then is in `results`
     └── OverloadedError          too many requests wait already
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 from ranking.errors import ForageError
 
@@ -66,3 +70,13 @@ class OverloadedError(ApiError):
     code = "overloaded"
     status = 503
     retryable = True
+
+
+class DeadlineError(ApiError):
+    code = "deadline_exceeded"
+    status = 408
+    retryable = True
+
+    def __init__(self, message: str, *, path: str, hint: str, results: Sequence[dict[str, Any]]) -> None:
+        super().__init__(message, path=path, hint=hint)
+        self.results = list(results)

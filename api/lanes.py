@@ -20,8 +20,8 @@ from api.errors import InvalidRequestError
 from api.settings import Settings
 from indexer.collection import get_collection
 from indexer.embed import load_embedder
+from indexer.limits import IngestLimits
 from ranking.ports import Embedder
-from ranking.types import Document
 
 if TYPE_CHECKING:
     from crawler.events import CrawlEvent
@@ -68,6 +68,7 @@ def crawl_into(
         "pages_per_second": round(report.rate, 1),
         "pages": report.counts.fetched,
         **asdict(report.counts),
+        "notices": [asdict(notice) for notice in report.notices],
     }
 
 
@@ -150,31 +151,37 @@ def ingest_lines(
     vectors: QueryVectors,
     tell: Tell | None = None,
 ) -> dict[str, Any]:
-    """Store every line or none, then build; returns what was stored and the new generation."""
+    """Store every line and make it searchable, or neither; returns what was stored and the new generation.
+
+    Raises what import_documents and build raise: then nothing of the stream was stored.
+    """
+    from crawler.given import HtmlReader
     from crawler.urls import canonical, document_id
     from indexer.build import build
     from indexer.importer import import_documents
-    from indexer.limits import IngestLimits
 
     target = get_collection(settings.data, collection, tenant)
     if tell is not None:
         tell(0, None, "reading")
-    with target.documents() as documents:
-        imported = import_documents(
-            cast(BinaryIO, stream),
-            documents,
-            extract_html=html_document,
-            name_page=lambda url: document_id(canonical(url)),
-            limits=IngestLimits(max_bytes=settings.max_ingest_bytes),
-        )
-    if tell is None:  # a server: searches need the other cores
-        report = build(target.folder, vectors.embedder)
-    else:
-        embedder = load_embedder(settings.model, threads=settings.search_threads)
-        report = build(target.folder, embedder, None, lambda now: tell(now.done, now.total, now.stage))
+    with target.stage() as staged:
+        with HtmlReader() as reader:  # the same extraction as a crawled page's
+            imported = import_documents(
+                cast(BinaryIO, stream),
+                staged,
+                extract_html=reader.read,
+                name_page=lambda url: document_id(canonical(url)),
+                limits=IngestLimits(max_bytes=settings.max_ingest_bytes),
+            )
+        if tell is None:  # a server: searches need the other cores
+            report = build(target.folder, vectors.embedder, staged=staged)
+        else:
+            embedder = load_embedder(settings.model, threads=settings.search_threads)
+            report = build(
+                target.folder, embedder, None, lambda now: tell(now.done, now.total, now.stage), staged=staged
+            )
     return {
         "documents": imported.documents,
-        "new_or_changed": imported.new_or_changed,
+        "new_or_changed": report.stored,
         "notices": [asdict(notice) for notice in imported.notices],
         "generation": report.generation,
         "collection_documents": report.documents,
@@ -196,15 +203,16 @@ def ingest_objects(
             path="$",
             hint='for example {"id": "1", "title": "...", "text": "..."}',
         )
-    lines = b"\n".join(orjson.dumps(row) for row in rows)
+    lines = b"\n".join(_line(row, number) for number, row in enumerate(rows))
     return ingest_lines(settings, tenant, collection, io.BytesIO(lines), vectors)
 
 
-def html_document(html: str, url: str) -> Document:
-    """A line's `html` through the same extraction as a crawled page."""
-    from crawler.extract import extract
-
-    extracted = extract(html.encode("utf-8", "replace"), url, "text/html; charset=utf-8")
-    if extracted.document is None:
-        raise InvalidRequestError(f"no text could be extracted: {extracted.reason}", path="html")
-    return extracted.document
+def _line(row: Any, number: int) -> bytes:
+    try:
+        return orjson.dumps(row)
+    except orjson.JSONEncodeError as error:  # nested deeper than orjson writes
+        raise InvalidRequestError(
+            f"document {number + 1} cannot be written as one line of JSON: {error}",
+            path="$",
+            hint=f"metadata may be nested {IngestLimits().max_metadata_depth} levels deep",
+        ) from error

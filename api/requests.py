@@ -5,16 +5,53 @@ A request is ranking's Params plus who asks, where and in which session. Not for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+import orjson
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from api.errors import InvalidRequestError
+from indexer.rows import clean_value
+from ranking.errors import ForageError
 from ranking.params import MAX_QUERY_CHARACTERS, Model, Params
+from ranking.shown import cut, shown
 from ranking.suggest import correct, json_path, path_text
 
+MAX_DEPTH: Final = 64
+"""Levels of arrays and objects in a request: its deepest field has six, expressions and rules some more."""
+MAX_VALUES: Final = 200_000
+"""Entries of all arrays and objects of a request together: sixteen query vectors are 131,072 numbers."""
+MAX_KEYS: Final = 1_000
+"""Keys of one object in a request: no table of names that it may hold is longer."""
+LOST: Final = "\ufffd"
+"""What stands for a character that is none."""
+_REASON: Final = 300  # characters of a reason that may quote what was sent
+_PARAMETER: Final = re.compile(r"[a-z_]+")
+
 Identifier = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+DocumentId = Annotated[str, Field(min_length=1, max_length=512)]
+"""As long as an ingest takes."""
+Address = Annotated[str, Field(min_length=1, max_length=8_192)]
+"""As long as common servers and browsers take."""
+Host = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+def _one_segment(id: str) -> str:
+    if "/" in id or id in (".", ".."):
+        raise ValueError("a session's id is one segment of a path: no '/' in it, and neither '.' nor '..'")
+    return id
+
+
+SessionId = Annotated[
+    Identifier,
+    AfterValidator(_one_segment),
+    Field(json_schema_extra={"pattern": r"^(?!\.{1,2}$)[^/\x00-\x1f\x7f]+$"}),
+]
+"""Read, deleted and followed at /v1/sessions/{session_id}."""
 
 
 class SearchRequest(Params):
@@ -23,8 +60,10 @@ class SearchRequest(Params):
     query: str = Field(description="up to 8,000 characters, operators allowed")
     collection: Identifier = Field("default", description="which collection to search")
     generation: Identifier | None = Field(None, description="a generation that is still kept; null: the newest")
-    session_id: Identifier | None = Field(None, description="null: a new session is made and its id returned")
-    request_id: Identifier | None = Field(None, description="idempotency key: a retry gets the same bytes")
+    session_id: SessionId | None = Field(None, description="null: a new session is made and its id returned")
+    request_id: Identifier | None = Field(
+        None, description="idempotency key: a retry gets the same bytes; the id of an answer without one is no key"
+    )
     branch: Identifier = Field("main", description="the branch of the session")
     reader: Identifier | None = Field(None, description="the context window that reads; null: the branch")
     objective: str | None = Field(None, max_length=MAX_QUERY_CHARACTERS, description="what the session is for")
@@ -35,8 +74,8 @@ class SearchRequest(Params):
 class ContentsRequest(Model):
     """`POST /v1/contents`: documents by id or URL."""
 
-    ids: tuple[str, ...] = Field((), max_length=100)
-    urls: tuple[str, ...] = Field((), max_length=100)
+    ids: tuple[DocumentId, ...] = Field((), max_length=100)
+    urls: tuple[Address, ...] = Field((), max_length=100)
     collection: Identifier = "default"
     generation: Identifier | None = None
     query: str | None = Field(None, description="picks the passages; null: from the start")
@@ -62,18 +101,18 @@ class CollectionRequest(Model):
 class SessionRequest(Model):
     """`POST /v1/sessions`."""
 
-    session_id: Identifier | None = None
+    session_id: SessionId | None = None
     objective: str | None = Field(None, max_length=MAX_QUERY_CHARACTERS)
 
 
 class CrawlRequest(Model):
     """`POST /v1/crawls`."""
 
-    urls: tuple[str, ...] = Field(min_length=1, max_length=1_000)
+    urls: tuple[Address, ...] = Field(min_length=1, max_length=1_000)
     collection: Identifier = "default"
     max_pages: int = Field(10_000, ge=1, le=10_000_000)
     depth: int | None = Field(None, ge=0, le=1_000, description="links away from a seed; null: no limit")
-    allow_hosts: tuple[str, ...] = Field((), max_length=1_000, description="hosts beside the seeds' own")
+    allow_hosts: tuple[Host, ...] = Field((), max_length=1_000, description="hosts beside the seeds' own")
 
 
 RequestT = TypeVar("RequestT", bound=BaseModel)
@@ -88,21 +127,80 @@ def read_request(model: type[RequestT], payload: Any) -> RequestT:
             path="$",
             hint='for example {"query": "..."}',
         )
+    check_size(payload)
+    body = _of_whole_characters(dict(payload))
     try:
-        return model.model_validate(dict(payload))
+        return model.model_validate(body)
     except ValidationError as error:
-        raise _refusal(model, dict(payload), error) from None
+        raise _refusal(model, body, error) from None
+
+
+def _of_whole_characters(payload: dict[str, Any]) -> dict[str, Any]:
+    """With U+FFFD for lone surrogates, which no answer could repeat."""
+    try:
+        orjson.dumps(payload, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # or an integer of more than 64 bits, which stays
+        cleaned: dict[str, Any] = clean_value(payload)
+        return cleaned
+    return payload
+
+
+@contextmanager
+def in_body(**fields: str) -> Iterator[None]:
+    """Errors that leave the block and name a parameter of the engine (`collection`) name it by its JSON path: it came
+    in a body. `fields`: parameter -> field, where the two are called differently."""
+    try:
+        yield
+    except ForageError as error:
+        if error.path is not None and _PARAMETER.fullmatch(error.path):
+            error.path = f"$.{fields.get(error.path, error.path)}"
+        raise
+
+
+def lost_characters(request: SearchRequest) -> list[dict[str, str]]:
+    """A notice where the query is not quite what somebody wrote."""
+    if LOST not in request.query:
+        return []
+    message = "the query holds U+FFFD: half a surrogate pair was sent there, or the character was lost before"
+    return [{"code": "lost_characters", "message": message}]
+
+
+def mint_request_id() -> str:
+    """An id to find a request by in the logs."""
+    return f"req_{secrets.token_hex(12)}"
+
+
+def check_size(payload: Any) -> None:
+    """Whatever comes after may cost its size squared, or a call for each level. Raises InvalidRequestError when the
+    payload is nested deeper than MAX_DEPTH, holds more than MAX_VALUES, or has an object of more than MAX_KEYS."""
+    layer, depth, values = [payload], 0, 0
+    while layer:
+        depth += 1
+        values += sum(map(len, layer))
+        keys = max((len(each) for each in layer if isinstance(each, Mapping)), default=0)
+        if depth > MAX_DEPTH:
+            raise _too_much(f"is nested more than {MAX_DEPTH:,} levels deep")
+        if keys > MAX_KEYS:
+            raise _too_much(f"has an object with {keys:,} keys; at most {MAX_KEYS:,} are taken")
+        if values > MAX_VALUES:
+            raise _too_much(f"holds more than {MAX_VALUES:,} values")
+        held = [inner for each in layer for inner in (each.values() if isinstance(each, Mapping) else each)]
+        layer = [inner for inner in held if isinstance(inner, Mapping | list)]
+
+
+def _too_much(what: str) -> InvalidRequestError:
+    return InvalidRequestError(f"the body {what}", path="$", hint="GET /openapi.json has every field with its range")
 
 
 def _refusal(model: type[BaseModel], payload: dict[str, Any], error: ValidationError) -> InvalidRequestError:
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    first = errors[0]
     path = path_text(json_path(payload, first["loc"]))
-    did_you_mean, corrected = correct(payload, model, error.errors(include_url=False))
-    given = first.get("input")
-    shown = repr(given)[:80]
+    did_you_mean, corrected = correct(payload, model, errors)
+    reason = cut(first["msg"].removeprefix("Value error, "), _REASON)
     message = {
         "extra_forbidden": f"{path} is not a field",
         "missing": f"{path} is required",
-    }.get(first["type"], f"{path}: {first['msg']} (given {shown})")
+    }.get(first["type"], f"{path}: {reason} (given {shown(first.get('input'))})")
     hint = f"did you mean {did_you_mean!r}?" if did_you_mean else "GET /openapi.json has every field with its range"
     return InvalidRequestError(message, path=path, hint=hint, did_you_mean=did_you_mean, corrected_request=corrected)

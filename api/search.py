@@ -6,63 +6,38 @@ for HTTP. The only clocks here are the caller's `now` and the stopwatch of the t
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
-from api import answers
+from api import answers, feedback
 from api.answers import Hit
+from api.conditions import conditions, parts_of
 from api.embeddings import QueryVectors
-from api.errors import InvalidRequestError
+from api.errors import DeadlineError
+from api.opinions import OpinionReader
+from api.passages import passages_of
+from api.preparing import Prepared, Stopwatch, Synonyms, prepare
+from api.reading import Reading
 from api.requests import SearchRequest
+from indexer.rerankers.registry import Rerankers
 from ranking.constants import PASSAGE_NANOSECONDS, POSTING_NANOSECONDS
-from ranking.params import DenseRetriever, Params
-from ranking.passages import ChosenPassage, choose_passages
+from ranking.params import Params
 from ranking.pipeline import rank
-from ranking.plan import OVER_POSTINGS
-from ranking.plan import plan as make_plan
+from ranking.plan import OVER_POSTINGS, cost, grouped_cost, searched
 from ranking.ports import SearchIndex
-from ranking.query import parse
-from ranking.shingles import shingles_of
-from ranking.types import (
-    Evidence,
-    Floats,
-    Notice,
-    Passage,
-    Plan,
-    PlannedRetriever,
-    Query,
-    Ranking,
-    SessionState,
-    Shown,
-    ShownPassage,
-    Stage,
-)
+from ranking.rules import normalise
+from ranking.shown import cut
+from ranking.types import Evidence, Notice, Plan, PlannedRetriever, Ranking, SessionState, Shown
+from ranking.units import conjunction
 from ranking.weights import resendable, resolve_weights
 
+FACET_VALUES: Final = 20
+"""Values of one facet, the most frequent."""
 
-class Stopwatch:
-    """Collects the stages of a trace."""
-
-    def __init__(self) -> None:
-        self.started = self._last = time.perf_counter()
-        self.stages: list[Stage] = []
-
-    def lap(self, name: str, came: int = 0, went: int = 0) -> None:
-        """Close a stage that began at the last lap."""
-        now = time.perf_counter()
-        self.stages.append(Stage(name, (now - self._last) * 1_000, came, went))
-        self._last = now
-
-    def inner(self, stages: tuple[Stage, ...]) -> None:
-        """Add stages that a port timed itself."""
-        self.stages.extend(stages)
-
-    @property
-    def total_ms(self) -> float:
-        return (time.perf_counter() - self.started) * 1_000
+EMPTIED_BY: Final = 20
+"""Conditions that are tried when nothing satisfies all of them: a count each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,53 +51,12 @@ class Outcome:
     ranking: Ranking
 
 
-def prepare(
-    request: SearchRequest, index: SearchIndex, vectors: QueryVectors | None, watch: Stopwatch
-) -> tuple[Query, Plan, tuple[Notice, ...]]:
-    """Query -> vector -> plan, with notices of what had to be left out."""
-    query = parse(request.query)
-    watch.lap("parse")
-    vector, notices = query_vector(request, query, index, vectors)
-    watch.lap("embed")
-    plan = make_plan(query, request, index.statistics, index.term_statistics, vector)
-    watch.lap("plan", len(query.terms), len(plan.terms))
-    return query, plan, notices
+@dataclass(frozen=True, slots=True)
+class Surrounding:
+    """What a search may need beside the index: the collection's synonyms and the models of rerank stages."""
 
-
-def query_vector(
-    request: SearchRequest, query: Query, index: SearchIndex, vectors: QueryVectors | None
-) -> tuple[Floats | None, tuple[Notice, ...]]:
-    """The vector that the request sent, or the one of the query's text; None when nothing would use it."""
-    dense = [retriever for retriever in request.retrieve if isinstance(retriever, DenseRetriever)]
-    sent = next((retriever.vector for retriever in dense if retriever.vector is not None), None)
-    statistics = index.statistics
-    if sent is not None:
-        return client_vector(sent, statistics.dimension), ()
-    if vectors is None or statistics.embedder is None or not statistics.passages or not query.meaning.strip():
-        return None, ()
-    if vectors.embedder.id != statistics.embedder:
-        message = (
-            f"vectors of this collection come from {statistics.embedder}, this server has {vectors.embedder.id}: "
-            "the dense retriever was left out; rebuild with `forage index --rebuild` or set FORAGE_MODEL"
-        )
-        return None, (Notice("embedder_mismatch", message),)
-    text = f"{request.why}\n{query.meaning}" if request.why else query.meaning
-    return vectors.encode(text)[0], ()
-
-
-def client_vector(sent: tuple[float, ...], dimension: int) -> Floats:
-    """The client's vector at unit length; refused when it is of another size or zero."""
-    import numpy as np
-
-    vector = np.asarray(sent, dtype=np.float32)
-    length = float(np.linalg.norm(vector))
-    if vector.shape[0] != dimension or not length:
-        raise InvalidRequestError(
-            f"the query vector has {vector.shape[0]} numbers and length {length:g}; it needs {dimension}, not all 0",
-            path="$.retrieve[].vector",
-            hint="embed with the model that GET /v1/describe names",
-        )
-    return np.asarray(vector / length, dtype=np.float32)
+    synonyms: Synonyms | None = None
+    rerankers: Rerankers | None = None
 
 
 def search(
@@ -131,23 +65,44 @@ def search(
     vectors: QueryVectors | None,
     session: SessionState,
     now: float,
+    surrounding: Surrounding = Surrounding(),
 ) -> Outcome:
     """Parse, embed, plan, recall, rank, choose passages, fetch, write down."""
     watch = Stopwatch()
-    query, plan, notices = prepare(request, index, vectors, watch)
+    prepared = prepare(request, index, vectors, watch, session, surrounding.synonyms)
+    if feedback.wanted(prepared):
+        prepared = feedback.second(prepared, index, now)
+        watch.lap("feedback", 0, len(prepared.feedback))
+    asked, request, query, plan = prepared.asked, prepared.request, prepared.query, prepared.plan
+    check_deadline(asked, prepared, watch)
     evidence = index.recall(plan)
     watch.lap("recall", 0, evidence.size)
     watch.inner(evidence.stages)
-    ranking = rank(plan, evidence, request, session, now)
+    reading = Reading(session, request)
+    if reading and "vectors" in plan.needs:
+        session = replace(session, vectors=reading.vectors(index))
+        watch.lap("novelty", 0, 0 if session.vectors is None else len(session.vectors))
+    opinions = None
+    if request.rerank and surrounding.rerankers is not None:
+        opinions = OpinionReader(surrounding.rerankers, plan, evidence, index)
+    ranking = rank(plan, evidence, request, session, now, opinions)
     watch.lap("rank", evidence.size, len(ranking.page))
-    hits = assemble(ranking, plan, index, request, session)
+    hits = assemble(ranking, plan, index, request, session, reading)
     watch.lap("fetch", len(ranking.page), len(hits))
-    resolved = resolve(request, plan)
+    facets = facets_of(request, plan, index)
+    if facets:
+        watch.lap("facets", evidence.allowed, len(facets))
+    resolved = resolve(asked, plan)
     stub_ids = [stub.id for stub in ranking.stubs]
     stored = dict(zip(stub_ids, index.fetch(stub_ids), strict=True)) if stub_ids else {}
     hits = answers.trim(hits, request.content)
-    results = answers.results(hits, evidence, plan, request.content, request.explain)
-    degraded = [*evidence.degraded, *(notice.code for notice in notices), *cut_terms(request, plan)]
+    results = answers.results(hits, evidence, plan, request)
+    degraded = [
+        *evidence.degraded,
+        *(notice.code for notice in prepared.notices),
+        *prepared.degraded,
+        *cut_terms(request, plan),
+    ]
     body = {
         "request_id": request.request_id,
         "session_id": None,
@@ -158,29 +113,62 @@ def search(
         "query": answers.query_report(plan, query.operators, evidence.operator_matches, ranking.exact),
         "session": None,
         "follow_ups": [],
-        "facets": {},
+        "facets": facets,
     }
     watch.lap("answer", len(hits), len(results))
-    body["trace"] = answers.trace(watch.stages, watch.total_ms, plan.postings, degraded, request.explain)
+    trace = answers.trace(watch.stages, watch.total_ms, plan.postings, degraded, request.explain)
+    body["trace"] = {**trace, "predicted_ms": round(prepared.predicted_ms, 3)}
     body["notices"] = answers.notices(
-        query.notices, notices, ranking.notices, not_executed(request), emptied(plan, evidence, query, index)
+        query.notices,
+        prepared.notices,
+        ranking.notices,
+        not_executed(request),
+        given_up(prepared),
+        emptied(prepared, evidence, index),
     )
-    shown = shown_of(hits) if request.session.record else ()
+    check_deadline(asked, prepared, watch, results)
+    shown = shown_of(hits, reading) if request.session.record else ()
     return Outcome(body, shown, index.statistics.generation, resolved, ranking)
+
+
+def check_deadline(
+    request: SearchRequest, prepared: Prepared, watch: Stopwatch, results: Sequence[dict[str, Any]] = ()
+) -> None:
+    """With `on_exceed: fail`, 408 once the budget of time is spent, with what was found until then."""
+    budget = request.budget
+    if budget.ms is not None and budget.on_exceed == "fail" and watch.total_ms > budget.ms:
+        raise DeadlineError(
+            f"the search took {watch.total_ms:.1f} ms, its budget is {budget.ms:g} ms",
+            path="$.budget.ms",
+            hint=f"about {prepared.predicted_ms:.0f} ms are predicted; or let it degrade: budget.on_exceed: degrade",
+            results=results,
+        )
+
+
+def given_up(prepared: Prepared) -> tuple[Notice, ...]:
+    """What a budget of time cost, in words."""
+    if not prepared.degraded:
+        return ()
+    what = ", ".join(name.partition(":")[2] for name in prepared.degraded)
+    message = f"to fit {prepared.asked.budget.ms:g} ms this was given up before searching: {what}"
+    return (Notice("budget_degraded", message),)
+
+
+def facets_of(request: SearchRequest, plan: Plan, index: SearchIndex) -> dict[str, Any]:
+    """Counts over all documents that satisfy the filters and required words: exact."""
+    if not request.facets:
+        return {}
+    counted = index.facets(plan.condition, request.facets, FACET_VALUES)
+    return {
+        name: [{"value": value, "count": count} for value, count in counted.get(name, ())] for name in request.facets
+    }
 
 
 def not_executed(request: SearchRequest) -> tuple[Notice, ...]:
     """Fields of the contract that this version reads and does not act on: named, never silent."""
-    sent = {
-        "facets": bool(request.facets),
-        "effort": request.effort != "standard",
-        "budget.ms": request.budget.ms is not None,
-        "budget.on_exceed": request.budget.on_exceed != "degrade",
-    }
-    names = [name for name, given in sent.items() if given]
-    if not names:
+    if request.effort == "standard":
         return ()
-    return (Notice("not_executed", f"{', '.join(names)} had no effect: this version does not execute it"),)
+    return (Notice("not_executed", "effort had no effect: this version always runs a full search"),)
 
 
 def cut_terms(request: SearchRequest, plan: Plan) -> list[str]:
@@ -189,59 +177,39 @@ def cut_terms(request: SearchRequest, plan: Plan) -> list[str]:
     return ["budget.postings"] if over else []
 
 
-def emptied(plan: Plan, evidence: Evidence, query: Query, index: SearchIndex) -> tuple[Notice, ...]:
-    """When nothing satisfies the constraints: which operator or filter alone matches nothing."""
+def emptied(prepared: Prepared, evidence: Evidence, index: SearchIndex) -> tuple[Notice, ...]:
+    """When nothing satisfies the constraints: what each matches alone, and what leaving each out would give."""
     if not index.statistics.documents:
         return (Notice("empty_collection", "the collection holds no documents yet"),)
-    if evidence.allowed or plan.condition is None:
+    if evidence.allowed or prepared.plan.condition is None:
         return ()
-    guilty = [
-        operator.text
-        for operator, matched in zip(query.operators, evidence.operator_matches, strict=False)
-        if matched == 0 and operator.node is not None
-    ]
-    said = ", ".join(guilty) if guilty else "the operators and filters together"
-    return (Notice("no_matches", f"nothing satisfies {said}; nothing was relaxed"),)
+    named = list(conditions(prepared).items())[:EMPTIED_BY]
+    guilty = [failed.text for node, failed in named if failed.kind != "query" and not index.count(node)]
+    told = []
+    parts = parts_of(prepared.plan.condition)
+    for node, failed in named:
+        rest = [part for part in parts if part != node]
+        if failed.kind != "query" and len(rest) < len(parts):
+            told.append(f"without {cut(failed.text)}: {index.count(conjunction(rest)):,}")
+    said = ", ".join(dict.fromkeys(map(cut, guilty))) if guilty else "all of the operators and filters together"
+    more = f" ({'; '.join(dict.fromkeys(told))})" if told else ""
+    return (Notice("no_matches", f"nothing satisfies {said}; nothing was relaxed{more}"),)
 
 
 def assemble(
-    ranking: Ranking, plan: Plan, index: SearchIndex, params: Params, session: SessionState
+    ranking: Ranking, plan: Plan, index: SearchIndex, params: Params, session: SessionState, reading: Reading
 ) -> tuple[Hit, ...]:
     """The page with its documents and passages."""
-    ids = [scored.id for scored in ranking.page]
-    if not ids:
-        return ()
-    stored = index.fetch(ids)
-    chosen: list[tuple[ChosenPassage, ...]] = [() for _ in ids]
-    if params.content.passages:
-        chosen = [
-            choose_passages(
-                evidence,
-                params.content.passages,
-                None if scored.updated else session.seen.get(scored.id),
-                params.session.seen,
-            )
-            for scored, evidence in zip(ranking.page, index.passage_evidence(plan, ids), strict=True)
-        ]
-    wanted = [(document, choice.ordinal) for document, choices in zip(ids, chosen, strict=True) for choice in choices]
-    passages = {passage.id: passage for passage in index.fetch_passages(wanted)}
+    stored = index.fetch([scored.id for scored in ranking.page])
+    passages = passages_of(ranking.page, plan, index, params, session, reading)
     return tuple(
-        Hit(scored, document, shown_passages(scored.id, choices, passages))
-        for scored, document, choices in zip(ranking.page, stored, chosen, strict=True)
+        Hit(scored, document, shown) for scored, document, shown in zip(ranking.page, stored, passages, strict=True)
     )
 
 
-def shown_passages(
-    document: str, choices: tuple[ChosenPassage, ...], passages: Mapping[str, Passage]
-) -> tuple[ShownPassage, ...]:
-    return tuple(
-        ShownPassage(passages[f"{document}#{choice.ordinal}"], choice.score, choice.seen) for choice in choices
-    )
-
-
-def shown_of(hits: Sequence[Hit]) -> tuple[Shown, ...]:
+def shown_of(hits: Sequence[Hit], reading: Reading) -> tuple[Shown, ...]:
     """What the session records of a page: the texts as they were cut."""
-    hashed = iter(shingles_of([text for hit in hits for text in hit.texts]))
+    hashed = iter(reading.shingles([text for hit in hits for text in hit.texts]))
     return tuple(
         _shown(rank, hit, frozenset().union(*islice(hashed, len(hit.texts)))) for rank, hit in enumerate(hits, start=1)
     )
@@ -268,35 +236,38 @@ def resolve(request: SearchRequest, plan: Plan) -> dict[str, Any]:
     body = request.model_dump(mode="json", by_alias=True)
     body["weights"] = resendable(resolve_weights(request, plan), request)
     body["request_id"] = None
+    body["rules"] = [rule.model_dump(mode="json") for rule in normalise(request.rules)]
     return body
 
 
-def dry_run(
-    request: SearchRequest,
-    query: Query,
-    plan: Plan,
-    index: SearchIndex,
-    notices: tuple[Notice, ...],
-    resolved: dict[str, Any],
-) -> dict[str, Any]:
+def dry_run(prepared: Prepared, index: SearchIndex) -> dict[str, Any]:
     """The answer of a dry run: `matches` is exact here, for the condition is counted and nothing is scored."""
+    plan, query = prepared.plan, prepared.query
     matches = index.count(plan.condition)
     counts = [-1 if operator.node is None else index.count(operator.node) for operator in query.operators]
     return {
-        "resolved": resolved,
+        "resolved": resolve(prepared.asked, plan),
         "query": answers.query_report(plan, query.operators, counts, None),
         "stages": [
             {"name": f"recall.{retriever.name}", **predicted_cost(retriever, plan)} for retriever in plan.retrievers
         ],
+        "predicted_ms": round(prepared.predicted_ms, 3),
+        "degraded": list(prepared.degraded),
         "matches": {"estimate": matches, "low": matches, "high": matches},
+        "facets": facets_of(prepared.request, plan, index),
         "generation": index.statistics.generation,
-        "notices": answers.notices(query.notices, notices),
+        "notices": answers.notices(query.notices, prepared.notices, given_up(prepared)),
     }
 
 
 def predicted_cost(retriever: PlannedRetriever, plan: Plan) -> dict[str, Any]:
     """Postings, and milliseconds of CPU by the constants' rates: an order of magnitude, not a promise."""
     if retriever.type == "bm25":
-        return {"postings": plan.postings, "ms": round(plan.postings * POSTING_NANOSECONDS / 1e6, 4)}
-    passages = plan.statistics.passages if plan.vector is not None else 0
-    return {"postings": 0, "ms": round(passages * PASSAGE_NANOSECONDS / 1e6, 4)}
+        postings = sum(cost(term, searched((retriever,))) for term in plan.terms if term.kept)
+    else:
+        postings = grouped_cost((retriever,))
+    vectors = plan.statistics.passages if retriever.type == "dense" else 0
+    return {
+        "postings": postings,
+        "ms": round(postings * POSTING_NANOSECONDS / 1e6 + vectors * PASSAGE_NANOSECONDS / 1e6, 4),
+    }

@@ -1,7 +1,8 @@
 """A search inside a session: given a request, returns the bytes of its answer, once per request id.
 
 begin (idempotency) -> load and fold -> search on that snapshot -> commit what was shown, with the answer. A store
-that fails costs the session, never the search. Not for ranking (api/search.py) or for folding (sessions/).
+that fails, or a DELETE that comes in between, costs the session, never the search. Not for ranking (api/search.py) or
+for folding (sessions/).
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from api import log
 from api.errors import ConflictingRetryError, InvalidRequestError, OverloadedError
 from api.requests import SearchRequest
 from api.search import Outcome
-from ranking.types import Notice, SessionState
-from sessions.errors import InvalidName, SessionStoreError
+from ranking.types import SessionState, Shown
+from sessions.errors import BranchNotFound, InvalidName, RequestConflict, SessionStoreError
 from sessions.events import Draft
 from sessions.idempotency import Claim, Conflict, Replay, Running, body_hash
 from sessions.names import new_session_id
@@ -63,6 +64,12 @@ class SessionDoor:
         except InvalidName as error:
             self._give_up(claim)
             raise InvalidRequestError(error.message, path=f"$.{error.path}", hint=error.hint) from None
+        except BranchNotFound as error:
+            self._give_up(claim)
+            raise BranchNotFound(error.message, path=f"$.{error.path}", hint=error.hint) from None
+        except RequestConflict:
+            self._give_up(claim)
+            raise _conflict(request.request_id) from None
         except BaseException:
             self._give_up(claim)
             raise
@@ -79,9 +86,11 @@ class SessionDoor:
         state = snapshot.state(request.reader, request.branch) if snapshot else SessionState()
         outcome = run(request, state)
         if expired:
-            message = f"session {session_id} had expired; a new one was begun under its id"
-            outcome.body["notices"].append({"code": "session_expired", "message": message})
-        new, best_new = gain(state, outcome.shown)
+            _tell(outcome, "session_expired", f"session {session_id} had expired; a new one was begun under its id")
+        kept = snapshot.session.objective if snapshot else None
+        if kept is not None and request.objective not in (None, kept):
+            _tell(outcome, "objective_kept", f"session {session_id} has an objective already, which stays as it is")
+        new, best_new = gain(state, unmarked(outcome))
         outcome.body["session_id"] = session_id
         outcome.resolved["session_id"] = session_id
         outcome.resolved["why"] = None  # free reasoning is encoded with the query and never stored, nor are these bytes
@@ -100,7 +109,11 @@ class SessionDoor:
         )
 
         def answer(seq: int) -> bytes:
-            outcome.body["session"] = session_body(seq, snapshot, request, outcome, new, best_new)
+            if seq:
+                outcome.body["session"] = session_body(seq, snapshot, request, outcome, new, best_new)
+            else:
+                message = f"session {session_id} was deleted, or expired, during this search: it was not recorded"
+                _tell(outcome, "session_deleted", message)
             return orjson.dumps(outcome.body)
 
         committed = store.commit(
@@ -114,10 +127,7 @@ class SessionDoor:
         outcome = run(request, SessionState())
         outcome.body["session_id"] = request.session_id
         outcome.body["trace"]["degraded"].append(DEGRADED)
-        notice = Notice(
-            "session_unavailable", "the session store failed: this answer is stateless and was not recorded"
-        )
-        outcome.body["notices"].append({"code": notice.code, "message": notice.message})
+        _tell(outcome, "session_unavailable", "the session store failed: this answer is stateless and was not recorded")
         return Reply(orjson.dumps(outcome.body))
 
     def _give_up(self, claim: Claim | None) -> None:
@@ -125,19 +135,34 @@ class SessionDoor:
             self._store.abandon(claim)
 
 
+def unmarked(outcome: Outcome) -> list[Shown]:
+    """What was shown, without what the ranking knew as seen: a copy may have come into a seen page's cluster since,
+    and under another name, which the session's own clusters do not tell."""
+    marked = {one.id for one in outcome.ranking.page if one.seen and one.seen.seq and not one.updated}
+    return [shown for shown in outcome.shown if shown.document not in marked]
+
+
+def _tell(outcome: Outcome, code: str, message: str) -> None:
+    outcome.body["notices"].append({"code": code, "message": message})
+
+
 def _claim_of(begun: Any, request_id: str) -> Claim:
     if isinstance(begun, Conflict):
-        raise ConflictingRetryError(
-            f"request_id {request_id!r} was used with another body",
-            path="$.request_id",
-            hint="a retry sends the same body; a new request needs a new request_id",
-        )
+        raise _conflict(request_id)
     if isinstance(begun, Running):
         raise OverloadedError(
             f"the request {request_id!r} is still being answered", path="$.request_id", hint="retry with the same body"
         )
     claim: Claim = begun.claim
     return claim
+
+
+def _conflict(request_id: str | None) -> ConflictingRetryError:
+    return ConflictingRetryError(
+        f"request_id {request_id!r} was used with another body",
+        path="$.request_id",
+        hint="a retry sends the same body; a new request needs a new request_id",
+    )
 
 
 def session_body(

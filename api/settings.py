@@ -1,31 +1,39 @@
 """Settings of a Forage process: given FORAGE_* variables, returns one validated object.
 
-Not for request knobs (ranking/params.py) or crawl and index settings (their packages' settings.py).
+What cannot be is a ParamsError in one line: the variable, what it holds, what would work. A variable that is empty is
+not set. Not for request knobs (ranking/params.py) or crawl and index settings (their packages' settings.py).
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ranking.errors import ParamsError
+from ranking.errors import ForageError, ParamsError
+from ranking.nearest import nearest
+from ranking.shown import shown
 
+LogLevel = Literal["critical", "error", "warning", "info", "debug", "trace"]
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Settings(BaseSettings):
     """Every field is the variable FORAGE_<NAME>."""
 
-    model_config = SettingsConfigDict(env_prefix="FORAGE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="FORAGE_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     data: Path = Field(Path("data"), description="folder that holds everything: collections, sessions, crawl jobs")
     api_keys: str = Field("", description="tenant:key,... ; empty: no keys, and only loopback may be bound")
     allow_private: bool = Field(False, description="crawl jobs over HTTP may reach private addresses")
     model: str | None = Field(None, description="embedding model by name or path; empty: the built-in MiniLM")
+    cross_encoder: str | None = Field(
+        None, description="what `default` means for rerank: a cross-encoder, name or path"
+    )
     redis_url: str | None = Field(None, description="reserved for sessions shared between servers")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on")
@@ -38,15 +46,39 @@ class Settings(BaseSettings):
     max_ingest_bytes: int = Field(2_000_000_000, ge=1_000, description="largest NDJSON body, as sent; above: 413")
     session_ttl_s: int = Field(1_800, ge=1, le=86_400, description="idle seconds after which a session expires")
     embedding_cache: int = Field(4_096, ge=0, description="query vectors kept in memory (1.5 KB each)")
-    log_level: str = Field("info", description="debug, info, warning or error")
+    log_level: LogLevel = Field("info", description="of the server's own lines, from critical to trace")
 
-    @field_validator("model", "redis_url", mode="before")
+    @model_validator(mode="wrap")
+    @classmethod
+    def in_one_line(cls, given: Any, validated: ModelWrapValidatorHandler[Settings]) -> Settings:
+        try:
+            return validated(given)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise _refusal(str(first["loc"][0]), first["input"]) from None
+
+    @field_validator("model", "cross_encoder", "redis_url", mode="before")
     @classmethod
     def empty_is_none(cls, value: Any) -> Any:
         return None if value == "" else value
 
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def in_any_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    def folder(self) -> Path:
+        """The data folder, made where it is not there. ParamsError when it cannot be."""
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise data_refusal(self.data, error) from error
+        return self.data
+
     def keys(self) -> dict[str, str]:
-        """key -> tenant. ParamsError when FORAGE_API_KEYS is malformed."""
+        """key -> tenant. ParamsError when FORAGE_API_KEYS is malformed; it quotes no key."""
+        from indexer.collection import check_name  # late: it brings the index
+
         pairs: dict[str, str] = {}
         for item in filter(None, (part.strip() for part in self.api_keys.split(","))):
             tenant, colon, key = item.partition(":")
@@ -56,14 +88,71 @@ class Settings(BaseSettings):
                     path="FORAGE_API_KEYS",
                     hint="write tenant:key,tenant:key",
                 )
+            try:
+                check_name(tenant, "tenant")
+            except ForageError as error:
+                raise ParamsError(
+                    f"FORAGE_API_KEYS: {error.message}",
+                    path="FORAGE_API_KEYS",
+                    hint="write tenant:key,tenant:key, with tenants such as acme or team-7",
+                    did_you_mean=error.did_you_mean,
+                ) from None
+            if pairs.get(key, tenant) != tenant:
+                raise ParamsError(
+                    f"FORAGE_API_KEYS gives one key to {pairs[key]} and to {tenant}",
+                    path="FORAGE_API_KEYS",
+                    hint="give each tenant a key of its own; one tenant may have several",
+                )
             pairs[key] = tenant
         return pairs
 
     def check_binding(self) -> None:
-        """ParamsError when an address beyond loopback would be served without keys."""
-        if self.host not in LOOPBACK and not self.keys():
+        """ParamsError when an address beyond loopback would be served without keys, or when the keys are malformed."""
+        keys = self.keys()
+        if self.host not in LOOPBACK and not keys:
             raise ParamsError(
                 f"refusing to listen on {self.host} without API keys",
                 path="FORAGE_HOST",
                 hint="set FORAGE_API_KEYS=tenant:key or listen on 127.0.0.1",
             )
+
+
+def data_refusal(data: Path, error: OSError) -> ParamsError:
+    """What to say when the file system refuses something in the data folder."""
+    in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
+    why = "a file is in the way" if in_the_way else error.strerror or str(error)
+    where = f" ({error.filename})" if error.filename and str(error.filename) != str(data) else ""
+    return ParamsError(
+        f"FORAGE_DATA is {shown(str(data))}, which cannot be used as a folder: {why}{where}",
+        path="FORAGE_DATA",
+        hint="set FORAGE_DATA to a folder that you may write, for example FORAGE_DATA=./data",
+    )
+
+
+def _refusal(name: str, given: Any) -> ParamsError:
+    field = Settings.model_fields[name]
+    variable = f"FORAGE_{name.upper()}"
+    default = str(field.default).lower() if field.annotation is bool else field.default
+    return ParamsError(
+        f"{variable} is {shown(given)}: it must be {_wanted(field)}",
+        path=variable,
+        hint=f"for example {variable}={default}, which is the default",
+        did_you_mean=nearest(str(given), _choices(field)),
+    )
+
+
+def _wanted(field: FieldInfo) -> str:
+    """In words, what a field takes."""
+    if field.annotation is bool:
+        return "true or false"
+    if choices := _choices(field):
+        return f"one of {', '.join(choices)}"
+    if field.annotation is not int:
+        return "text"
+    low = next((each.ge for each in field.metadata if hasattr(each, "ge")), None)
+    high = next((each.le for each in field.metadata if hasattr(each, "le")), None)
+    return "a whole number" + (f", at least {low:,}" if high is None else f" from {low:,} to {high:,}")
+
+
+def _choices(field: FieldInfo) -> list[str]:
+    return [choice for choice in get_args(field.annotation) if isinstance(choice, str)]

@@ -20,6 +20,8 @@ import onnxruntime
 import tantivy
 from tokenizers import Tokenizer
 
+from ranking.types import Floats
+
 LEXICAL_DEPTH: Final = 300
 DENSE_DEPTH: Final = 200
 FETCHED: Final = 10
@@ -57,15 +59,16 @@ class Floor:
         ids = np.array([self._tokenizer.encode(asked.text).ids], np.int64)
         vector = self._model.run(None, {"input_ids": ids})[0]
         times.append(time.perf_counter())
-        rows = self._lexical(asked.terms)
+        rows = self.lexical(asked.terms)
         times.append(time.perf_counter())
-        self._vectors.search(vector, DENSE_DEPTH)
+        self.dense(vector[0])
         times.append(time.perf_counter())
-        self._fetch(rows[:FETCHED])
+        self.fetch(rows[:FETCHED])
         times.append(time.perf_counter())
         return {name: (end - begin) * 1_000 for name, begin, end in zip(PARTS, times, times[1:], strict=False)}
 
-    def _lexical(self, terms: Sequence[tuple[str, str, float]]) -> list[int]:
+    def lexical(self, terms: Sequence[tuple[str, str, float]], depth: int = LEXICAL_DEPTH) -> list[int]:
+        """Rows of tantivy's best."""
         clauses = [
             (
                 tantivy.Occur.Should,
@@ -73,11 +76,15 @@ class Floor:
             )
             for field, stem, boost in terms
         ]
-        found = self._searcher.search(tantivy.Query.boolean_query(clauses), LEXICAL_DEPTH, count=False).hits
-        rows: list[int] = self._searcher.fast_field_values("row", [address for _, address in found])
-        return rows
+        found = self._searcher.search(tantivy.Query.boolean_query(clauses), depth, count=False).hits
+        return self._searcher.fast_field_values("row", [address for _, address in found])  # type: ignore[return-value]
 
-    def _fetch(self, rows: Sequence[int]) -> list[Any]:
+    def dense(self, vector: Floats) -> None:
+        """faiss' best."""
+        self._vectors.search(vector[None, :], DENSE_DEPTH)
+
+    def fetch(self, rows: Sequence[int]) -> list[Any]:
+        """Stored pages."""
         holes = ", ".join("?" * len(rows))
         return self._pages.execute(f"SELECT url, title, text FROM pages WHERE row IN ({holes})", list(rows)).fetchall()
 

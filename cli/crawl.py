@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+
+from ranking.shown import shown
+
+MAX_DEPTH: Final = 1_000
+"""As far as POST /v1/crawls goes."""
 
 
 def crawl(
@@ -19,15 +24,25 @@ def crawl(
     ] = False,
 ) -> None:
     """Crawl from URLS. An unfinished crawl goes on; a finished one is recrawled conditionally. Then: forage index."""
+    import asyncio
+
     from api.collections import Collections
     from api.lanes import crawl_into
     from api.settings import Settings
+    from cli.notices import tell
     from cli.progress import Reporter
-    from ranking.errors import ParamsError
+    from crawler.crawl import check
+    from crawler.settings import CrawlSettings
 
     settings = Settings()
-    if depth != "none" and not depth.isdigit():
-        raise ParamsError(f"--depth is {depth!r}", path="--depth", hint="give a number of links, or none")
+    chosen: dict[str, Any] = {
+        "max_pages": max_pages,
+        "depth": _links(depth),
+        "allow_hosts": tuple(allow_host or ()),
+        "allow_private": allow_private or settings.allow_private,
+        "exclude": tuple(exclude or ()),
+    }
+    asyncio.run(check(urls, CrawlSettings(**chosen)))  # a crawl that is refused leaves no collection behind
     Collections(settings).ensure("default", collection)
     with Reporter("crawl") as reporter:
 
@@ -35,19 +50,22 @@ def crawl(
             if "pages" in row:
                 reporter.update(row["pages"], None, f"{row.get('queued', 0)} queued  {row.get('url') or ''}"[:100])
 
-        report = crawl_into(
-            settings,
-            "default",
-            collection,
-            urls,
-            max_pages=max_pages,
-            depth=None if depth == "none" else int(depth),
-            allow_hosts=allow_host or (),
-            allow_private=allow_private or settings.allow_private,
-            exclude=exclude or (),
-            emit=emit,
-        )
+        report = crawl_into(settings, "default", collection, urls, **chosen, emit=emit)
+    tell(report.pop("notices", ()))
     for name, value in report.items():
         if value not in (None, {}, [], ()):
             typer.echo(f"{name.replace('_', ' ')}: {value}")
     typer.echo(f"next: forage index --collection {collection}")
+
+
+def _links(depth: str) -> int | None:
+    """--depth as a number; None for `none`. Raises ParamsError."""
+    from ranking.errors import ParamsError
+
+    if depth == "none":
+        return None
+    if not (depth.isascii() and depth.isdecimal() and len(depth) <= len(str(MAX_DEPTH)) and int(depth) <= MAX_DEPTH):
+        raise ParamsError(
+            f"--depth is {shown(depth)}", path="--depth", hint=f"give a number of links up to {MAX_DEPTH:,}, or none"
+        )
+    return int(depth)

@@ -17,6 +17,7 @@ def index(
     """Build a new generation of the collection and switch to it."""
     from api.lanes import build_index, reextract
     from api.settings import Settings
+    from cli.notices import tell
     from cli.progress import Reporter
 
     settings = Settings()
@@ -28,8 +29,10 @@ def index(
 
         if from_warc:
             again = reextract(settings, "default", collection, emit=emit)
+            tell(again.pop("notices"))
             typer.echo(f"extracted again: {again}")
         report = build_index(settings, "default", collection, rebuild=rebuild, emit=emit)
+    tell(report.pop("notices"))
     for name, value in report.items():
         typer.echo(f"{name.replace('_', ' ')}: {value}")
     typer.echo(f"next: forage search 'your question' --collection {collection}, or forage serve")

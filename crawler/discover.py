@@ -80,6 +80,9 @@ class Discoverer:
             elif limit is not None and row[1] > depth:
                 # Found again on a shorter way: its own links may be within the limit now.
                 again = State.REPLAY if row[2] == State.DONE and row[3] is not None else row[2]
+                if again == State.PARKED:
+                    again = State.WAITING
+                    self.hosts.add(urls.host(found.url))
                 self.replays |= again == State.REPLAY
                 self._database.execute("UPDATE pages SET depth = ?, state = ? WHERE id = ?", (depth, again, row[0]))
 

@@ -9,6 +9,7 @@ ForageError
     │   └── RobotsUnavailable    robots.txt cannot be had now: nothing of this site may be fetched yet
     ├── ArchiveError             a WARC record cannot be read
     ├── CrawlBusyError           another crawl holds this folder
+    ├── FolderGoneError          the folder to crawl into is not there, or was deleted meanwhile
     └── ExtractionError          one page could not be read (crash, time or memory cap)
 
 One place (api/http/errors.py) maps `code` and `status` to an answer; the crawl loop turns FetchError,
@@ -76,6 +77,11 @@ class CrawlBusyError(CrawlerError):
     code = "crawl_running"
     status = 409
     retryable = True
+
+
+class FolderGoneError(CrawlerError):
+    code = "collection_not_found"
+    status = 404
 
 
 class ExtractionError(CrawlerError):

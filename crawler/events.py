@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ranking.types import Notice
+
 EventKind = Literal[
     "started",  # url: the first seed
     "page",  # a document was stored
@@ -27,7 +29,7 @@ EventKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Totals of this run, resumed parts included. `bytes` are of bodies as sent."""
+    """Totals of this call, what it did before it was killed included. `bytes` are of bodies as sent."""
 
     fetched: int = 0  # answered with content: what max_pages limits
     documents: int = 0  # stored, new or changed
@@ -62,12 +64,14 @@ class CrawlEvent:
 
 @dataclass(frozen=True, slots=True)
 class CrawlReport:
-    """How a crawl ended. `reason`: complete | page limit | request limit; `run` counts the runs of this folder."""
+    """How a crawl ended. `reason`: complete | page limit | request limit (the same call goes on); `run` counts the
+    runs of this folder; `notices` name what of the archive cannot be read."""
 
     run: int
     counts: Counts
     seconds: float
     reason: str
+    notices: tuple[Notice, ...] = ()
 
     @property
     def rate(self) -> float:

@@ -17,7 +17,7 @@ from typing import Final
 import httpcore
 import httpx
 
-from crawler.decode import decode
+from crawler.decode import decode, decode_start
 from crawler.dial import GuardedBackend
 from crawler.errors import FetchError
 from crawler.guard import Guard
@@ -27,7 +27,9 @@ ACCEPT: Final = "text/html,application/xhtml+xml,text/markdown,text/plain;q=0.9,
 ACCEPT_ENCODING: Final = "gzip, deflate, br, zstd"
 RETRYABLE: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524})
 _READABLE: Final = ("text/", "application/xhtml", "application/xml", "application/pdf", "application/markdown")
+_PACKED: Final = ("application/gzip", "application/x-gzip", "application/octet-stream")
 _UNREADABLE: Final = ("text/css", "text/javascript", "text/csv", "text/calendar", "text/vcard")
+_SMALL_BYTES: Final = 16_384  # so little is decoded in less time than it takes to hand it to a thread
 _KEEPALIVE_S: Final = 15.0  # most servers close an idle connection after 5 to 75 s
 
 
@@ -100,8 +102,9 @@ class Fetcher:
     ) -> Fetched:
         """GET `address`; `etag` and `modified` make it conditional (a 304 has no body).
 
-        `cut_at`: read no more than so many bytes of the body and be content with them (robots.txt). The body of
-        an error, and of a type that holds no readable text unless `any_type`, is not read at all.
+        `cut_at`: read no more than so many bytes of the body, as sent and as decoded, and be content with them
+        (robots.txt). The body of an error, and of a type that holds no readable text unless `any_type`, is not read
+        at all.
         Raises FetchError, AddressError.
         """
         headers = [("User-Agent", self._settings.user_agent), ("Accept", ACCEPT), ("Accept-Encoding", ACCEPT_ENCODING)]
@@ -152,13 +155,15 @@ class Fetcher:
             else:
                 # A body left unread costs the connection; a short one (a 304's: none) is cheaper to read than to dial.
                 await _drain(response)
-            limit = decoded_limit or self._settings.max_decoded_bytes
-            encoding = names.get("content-encoding", "") if raw else ""
-            body = raw if cut or not encoding else decode(raw, encoding, limit)
-            if cut and encoding:
-                body = b""
         finally:
             await response.aclose()
+        body, encoding = raw, names.get("content-encoding", "")
+        if raw and encoding:
+            limit = decoded_limit or self._settings.max_decoded_bytes
+            if len(raw) <= _SMALL_BYTES:
+                body, cut = _decoded(raw, encoding, limit, cut_at, cut)
+            else:
+                body, cut = await asyncio.to_thread(_decoded, raw, encoding, limit, cut_at, cut)
         stream = response.extensions.get("network_stream")
         peer = stream.get_extra_info("server_addr") if stream is not None else None
         return Fetched(
@@ -194,6 +199,14 @@ class Fetcher:
         return b"".join(parts), False
 
 
+def _decoded(raw: bytes, encoding: str, limit: int, cut_at: int | None, cut: bool) -> tuple[bytes, bool]:
+    """The body without its encodings, and whether it is but the start. Beyond `limit` it is refused, beyond `cut_at`
+    cut. Raises FetchError."""
+    if cut_at is None:
+        return decode(raw, encoding, limit), cut
+    return decode_start(raw, encoding, cut_at, cut=cut)
+
+
 async def _drain(response: httpx.Response, limit: int = 65_536) -> None:
     """Reads a body nobody wants if it is short, so that the connection can be used again."""
     declared = response.headers.get("content-length", "")
@@ -211,8 +224,11 @@ def _readable(content_type: str, address: str) -> bool:
     media = content_type.partition(";")[0].strip().lower()
     if not media:
         return True
+    path = address.partition("?")[0].lower()
+    if media in _PACKED and path.endswith(".xml.gz"):
+        return True
     if media == "application/octet-stream":
-        return address.partition("?")[0].lower().endswith((".md", ".txt", ".rst", ".html", ".htm", ".pdf", ".markdown"))
+        return path.endswith((".md", ".txt", ".rst", ".html", ".htm", ".pdf", ".markdown"))
     return (media.startswith(_READABLE) and not media.startswith(_UNREADABLE)) or media.endswith("+xml")
 
 

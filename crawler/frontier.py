@@ -22,7 +22,7 @@ from crawler.robots import Known
 from crawler.warc import Position
 
 FILE: Final = "frontier.sqlite"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE pages (
@@ -43,7 +43,7 @@ CREATE TABLE pages (
     content TEXT,                    -- Document.content_hash
     document INTEGER NOT NULL DEFAULT 0, -- Holds
     alias TEXT, alias_kind TEXT,     -- redirect | canonical | duplicate, and of which page
-    standalone INTEGER NOT NULL DEFAULT 0, -- its rel=canonical led nowhere: ignore it
+    canonical TEXT,                  -- the page of this crawl that it names as its own address, heeded or not
     near TEXT, signature BLOB,
     archived REAL, warc TEXT, offset INTEGER -- the record of its latest body
 );
@@ -51,11 +51,18 @@ CREATE INDEX pages_next ON pages (host, state, depth, id);
 CREATE INDEX pages_state ON pages (state, id);
 CREATE INDEX pages_alias ON pages (alias) WHERE alias IS NOT NULL;
 CREATE INDEX pages_content ON pages (content) WHERE content IS NOT NULL;
+CREATE INDEX pages_canonical ON pages (canonical) WHERE canonical IS NOT NULL;
 CREATE TABLE bands (key INTEGER, page INTEGER, PRIMARY KEY (key, page)) WITHOUT ROWID;
 CREATE TABLE families (key INTEGER PRIMARY KEY, members INTEGER NOT NULL);
 CREATE TABLE shapes (key INTEGER PRIMARY KEY);
 CREATE TABLE robots (origin TEXT PRIMARY KEY, body BLOB, at REAL NOT NULL, attempts INTEGER NOT NULL) WITHOUT ROWID;
 """
+_UPGRADE: Final = (  # from layout 1, which kept no canonical address: reading again those that name one finds it
+    "UPDATE pages SET state = 1 WHERE standalone = 1 AND state = 2 AND warc IS NOT NULL",
+    "ALTER TABLE pages DROP COLUMN standalone",
+    "ALTER TABLE pages ADD COLUMN canonical TEXT",
+    "CREATE INDEX pages_canonical ON pages (canonical) WHERE canonical IS NOT NULL",
+)
 
 
 class State(IntEnum):
@@ -67,6 +74,7 @@ class State(IntEnum):
     FAILED = 3  # given up in this run
     EXCLUDED = 4  # robots.txt or scope
     GONE = 5  # 404 or 410
+    PARKED = 6  # to be fetched, by a call whose scope and depth it lies within
 
 
 class Kind(IntEnum):
@@ -80,6 +88,10 @@ class Holds(IntEnum):
     NOTHING = 0
     OWN = 1
     STAND_IN = 2  # of a page that names this one as canonical, until this one is read
+
+
+# What a sitemap lists is one link away, so it is of no use to a call that follows none, unless it is the seed.
+_INSIDE: Final = f"depth + (kind = {Kind.SITEMAP:d} AND NOT seed) <= :limit AND allows(url)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,7 @@ class Page:
     seed: bool
     state: State
     attempts: int
+    run: int
     status: int | None
     etag: str | None
     modified: str | None
@@ -104,22 +117,23 @@ class Page:
     holds: Holds
     alias: str | None
     alias_kind: str | None
-    standalone: bool
+    canonical: str | None
     archived: float | None
     position: Position | None
 
 
 _COLUMNS: Final = (
-    "id, url, address, host, kind, depth, hops, seed, state, attempts, status, etag, modified, payload, content, "
-    "document, alias, alias_kind, standalone, archived, warc, offset"
+    "id, url, address, host, kind, depth, hops, seed, state, attempts, run, status, etag, modified, payload, content, "
+    "document, alias, alias_kind, canonical, archived, warc, offset"
 )
 
 
 def _page(row: Any) -> Page:
-    position = Position(row[20], row[21]) if row[20] is not None else None
+    position = Position(row[21], row[22]) if row[21] is not None else None
     return Page(
         row[0], row[1], row[2] or row[1], row[3], Kind(row[4]), row[5], row[6], bool(row[7]), State(row[8]), row[9],
-        row[10], row[11], row[12], row[13], row[14], Holds(row[15]), row[16], row[17], bool(row[18]), row[19], position,
+        row[10], row[11], row[12], row[13], row[14], row[15], Holds(row[16]), row[17], row[18], row[19], row[20],
+        position,
     )  # fmt: skip
 
 
@@ -132,9 +146,9 @@ class Frontier:
             self.connection.execute("PRAGMA journal_mode=WAL")
             self.connection.execute("PRAGMA synchronous=NORMAL")
             version = self.connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
+            if version < _VERSION:
                 with self.transaction():
-                    for statement in _SCHEMA.split(";\n"):
+                    for statement in _UPGRADE if version else _SCHEMA.split(";\n"):
                         self.connection.execute(statement)
                     self.connection.execute(f"PRAGMA user_version={_VERSION}")
             elif version != _VERSION:
@@ -218,13 +232,29 @@ class Frontier:
         total: int = self.connection.execute("SELECT count(*) FROM pages WHERE state = ?", (state,)).fetchone()[0]
         return total
 
-    def begin_again(self, run: int, depth: int | None, allows: Callable[[str], bool]) -> None:
+    def reach(self, depth: int | None, allows: Callable[[str], bool]) -> None:
+        """From here on only pages that `allows` and `depth` let in wait; the others are parked."""
+        self.connection.create_function("allows", 1, allows, deterministic=True)
+        for old, new, whose in (
+            (State.PARKED, State.WAITING, _INSIDE),
+            (State.WAITING, State.PARKED, f"NOT ({_INSIDE})"),
+        ):
+            query = f"UPDATE pages SET state = {new:d} WHERE state = {old:d} AND {whose}"
+            self.connection.execute(query, {"limit": _limit(depth)})
+
+    def begin_again(self, depth: int | None, allows: Callable[[str], bool]) -> None:
         """Every settled page that `allows` and `depth` let in waits again (a recrawl)."""
         self.connection.create_function("allows", 1, allows, deterministic=True)
         self.connection.execute(
-            "UPDATE pages SET state = ?, due = 0, attempts = 0"
-            " WHERE state >= ? AND run < ? AND depth <= ? AND allows(url)",
-            (State.WAITING, State.DONE, run, 1 << 30 if depth is None else depth),
+            f"UPDATE pages SET state = {State.WAITING:d}, due = 0, attempts = 0"
+            f" WHERE state >= {State.DONE:d} AND {_INSIDE}",
+            {"limit": _limit(depth)},
+        )
+
+    def forget_sitemaps(self) -> None:
+        """Sitemaps will be fetched whole: they are in no archive from which what they list could be read again."""
+        self.connection.execute(
+            "UPDATE pages SET etag = NULL, modified = NULL, payload = NULL WHERE kind = ?", (Kind.SITEMAP,)
         )
 
     def replay_all(self) -> None:
@@ -256,6 +286,10 @@ class Frontier:
     def forgive_robots(self) -> None:
         """A new run asks again where robots.txt could not be had."""
         self.connection.execute("DELETE FROM robots WHERE body IS NULL")
+
+
+def _limit(depth: int | None) -> int:
+    return 1 << 30 if depth is None else min(depth, 1 << 30)
 
 
 def aliases(folder: Path) -> dict[str, str]:

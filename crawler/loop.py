@@ -19,17 +19,18 @@ from crawler import urls
 from crawler.errors import AddressError, ArchiveError, FetchError, RobotsUnavailable, UrlError
 from crawler.events import Counts, CrawlEvent, CrawlReport, EventKind
 from crawler.fetch import Fetched, Fetcher
-from crawler.frontier import Page
+from crawler.frontier import Page, State
 from crawler.guard import Guard
 from crawler.lanes import Lane
+from crawler.outcomes import Effects, Outcome
 from crawler.pool import ReadingPool
 from crawler.recorder import Recorder
 from crawler.robots import RobotsCache
 from crawler.scope import Scope
 from crawler.settings import CrawlSettings
-from crawler.settle import Effects, Outcome
 from crawler.visit import Visitor
-from crawler.warc import read_at
+from crawler.warc import Position
+from crawler.warc_reader import read_at
 from crawler.workspace import Workspace
 
 _TAKE: Final = 64  # pages of one host taken from the frontier at once
@@ -47,6 +48,7 @@ class Loop:
         on_event: Callable[[CrawlEvent], None],
         fetcher: Fetcher,
         executor: ThreadPoolExecutor,
+        appender: ThreadPoolExecutor,
         guard: Guard,
         *,
         online: bool,
@@ -60,8 +62,9 @@ class Loop:
         self._online = online
         self._pool = ReadingPool(settings)
         self._recorder = Recorder(
-            workspace.archive, workspace.settler, settings, executor, idle=lambda: self._busy == 0, told=self._told
-        )
+            workspace.archive, workspace.settler, settings, executor, appender,
+            idle=lambda: self._busy == 0, told=self._told,
+        )  # fmt: skip
         self._visitor = Visitor(settings, fetcher, self._pool, self._recorder, workspace.scope, self._widened)
         self._robots = RobotsCache(
             settings,
@@ -80,6 +83,7 @@ class Loop:
         self._chores = 0  # refills and robots.txt under way
         self._replaying = False  # they are being looked for
         self._replays = True  # perhaps there are pages to read from the archive
+        self._unread: list[Position] = []  # records that cannot be read
         self._counts = Counts(**self._frontier_counts())
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,7 +118,8 @@ class Loop:
             await self._recorder.close()
             await asyncio.gather(writing, return_exceptions=True)
         self._emit("finished", first, reason=reason)
-        return CrawlReport(self._workspace.run, self._counts, time.monotonic() - self._began, reason)
+        seconds = time.monotonic() - self._began
+        return CrawlReport(self._workspace.run, self._counts, seconds, reason, self._workspace.notices(self._unread))
 
     def _written(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
@@ -127,13 +132,14 @@ class Loop:
             if self._failure is not None:
                 raise self._failure
             self._start_replays()
-            limit = self._limit()
+            limit = self._limit() if self._online else ""
             if self._online and not limit:
                 self._open_lanes()
                 self._start_pages()
             still = self._busy or self._chores or not self._recorder.empty or self._started
             if not still and limit:
-                return limit
+                left = await self._recorder.call(self._frontier.count, State.WAITING)
+                return limit if left else "complete"
             if not still and not self._replays and not self._hosts and not self._open:
                 return "complete"
             now = time.monotonic()
@@ -350,6 +356,7 @@ class Loop:
         try:
             archived = await asyncio.to_thread(read_at, self._workspace.warc, page.position)
         except ArchiveError as error:
+            self._unread.append(page.position)
             return Outcome(page, "retry", reason=error.message)
         return await self._visitor.replay(page, archived)
 
@@ -371,6 +378,8 @@ class Loop:
         self._wake.set()
 
     def _host_has_pages(self, host: str) -> None:
+        if not self._online:
+            return  # they wait for the next crawl
         lane = self._open.get(host)
         if lane is None:
             self._hosts[host] = None

@@ -27,7 +27,10 @@ _NOTHING: Final = "nothing listed that this crawl may fetch"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A body to read. `url` is the page's name, `address` what was fetched, `at` epoch seconds."""
+    """A body to read. `url` is the page's name, `address` what was fetched, `at` epoch seconds.
+
+    `sitemap`: it lists pages. `given`: it was handed in, not fetched, and only its document is wanted.
+    """
 
     url: str
     address: str
@@ -35,6 +38,7 @@ class Task:
     headers: tuple[tuple[str, str], ...]
     at: float
     sitemap: bool = False
+    given: bool = False
 
 
 class Found(NamedTuple):
@@ -115,6 +119,9 @@ def read(task: Task, links: Links, extract: Extractor) -> Reading:
         pages, further = links.follow(listed.pages), links.follow(listed.sitemaps, binary=True)
         return Reading(links=pages, sitemaps=further, reason=listed.reason or ("" if pages or further else _NOTHING))
     headers: Mapping[str, str] = {name.lower(): value for name, value in reversed(task.headers)}
+    if task.given:
+        extracted = extract(task.body, task.address, headers.get("content-type"), headers)
+        return Reading(document=extracted.document, reason=extracted.reason)
     fetched_at = datetime.fromtimestamp(task.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     extracted = extract(task.body, task.address, headers.get("content-type"), headers, fetched_at)
     followed = () if extracted.nofollow else links.follow(link.url for link in extracted.links if not link.nofollow)

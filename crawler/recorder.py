@@ -1,7 +1,9 @@
-"""Writes what the crawl learned, in order and in batches: archive, then sink, then frontier. One thread does it all.
+"""Writes what the crawl learned: answers into the archive at once, what follows from them in batches.
 
-The loop hands over answers and outcomes without waiting; a batch is written when it is large enough, old enough,
-or when nothing else is going on. Not for decisions: settle.py makes them inside the batch.
+An answer is in the system's hands when `archive` returns, so that a killed process has not lost it. A batch of outcomes
+is settled when it is large enough, old enough, or when nothing else is going on: the archive is synced first, then come
+sink and frontier, so that after a power cut neither speaks of a record that is gone. One thread appends, another
+settles. Not for decisions: settle.py makes them inside the batch.
 """
 
 from __future__ import annotations
@@ -11,14 +13,16 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ParamSpec, TypeVar
 
 from crawler.errors import CrawlerError
 from crawler.fetch import Fetched
+from crawler.frontier import Page
+from crawler.outcomes import Effects, Outcome
 from crawler.settings import CrawlSettings
-from crawler.settle import Effects, Outcome, Settler, Ticket
-from crawler.warc import Archive
+from crawler.settle import Settler
+from crawler.warc import Archive, Position
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,18 +30,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """An answer to archive; `ticket` learns where it went. `page`: it has content that is being read."""
+    """An answer for the archive. `place`: where its record begins and ends, once it is written. `unread`: its outcome
+    "archived", when it has content that is yet to be read."""
 
-    ticket: Ticket
-    url: str
-    depth: int
-    answer: Fetched
-    revisit_of: str | None
-    page: Outcome | None
+    place: asyncio.Future[tuple[Position, Position]]
+    unread: Outcome | None
 
 
 class Recorder:
-    """`idle` tells whether the loop waits for nothing but this; `told` receives the effects, on the loop."""
+    """`executor` settles, `appender` writes the archive: one thread each. `idle` tells whether the loop waits for
+    nothing but this; `told` receives the effects, on the loop."""
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class Recorder:
         settler: Settler,
         settings: CrawlSettings,
         executor: ThreadPoolExecutor,
+        appender: ThreadPoolExecutor,
         *,
         idle: Callable[[], bool],
         told: Callable[[list[Outcome], Effects], None],
@@ -53,6 +56,7 @@ class Recorder:
         self._settler = settler
         self._settings = settings
         self._executor = executor
+        self._appender = appender
         self._idle = idle
         self._told = told
         self._queue: list[_Record | Outcome] = []
@@ -66,14 +70,23 @@ class Recorder:
         """Whether nothing waits to be written."""
         return not self._queue
 
-    def archive(
-        self, url: str, depth: int, answer: Fetched, *, revisit_of: str | None = None, page: Outcome | None = None
-    ) -> Ticket:
-        """Takes an answer for the archive. `page` (an outcome "archived") notes that its content is yet to be read:
-        if the process dies meanwhile, it is read from the archive and not fetched again."""
-        ticket = Ticket() if page is None or page.ticket is None else page.ticket
-        self._push(_Record(ticket, url, depth, answer, revisit_of, page))
-        return ticket
+    async def archive(
+        self, page: Page, answer: Fetched, *, revisit_of: str | None = None, unread: Outcome | None = None
+    ) -> Position:
+        """Appends an answer to the archive. `unread` (an outcome "archived") notes that its content is yet to be read:
+        if the process dies meanwhile, it is read from the archive and not fetched again. Raises CrawlerError when the
+        disk refuses."""
+        work = self._appender.submit(self._append, page, answer, revisit_of)
+        record = _Record(asyncio.wrap_future(work), unread)
+        self._push(record)  # in the order in which they are appended: a batch is a piece of the archive
+        place, _ = await asyncio.shield(record.place)
+        return place
+
+    def _append(self, page: Page, answer: Fetched, revisit_of: str | None) -> tuple[Position, Position]:
+        try:
+            return self._archive.append(page.url, page.depth, answer, revisit_of=revisit_of), self._archive.end
+        except OSError as error:
+            raise _refused(error) from error
 
     def settle(self, outcome: Outcome) -> None:
         """Takes an outcome, behind everything taken before."""
@@ -121,30 +134,35 @@ class Recorder:
 
     async def _flush(self) -> None:
         batch, self._queue, self._outcomes = self._queue, [], 0
-        outcomes, effects = await self.call(self._write, batch)
-        self._told(outcomes, effects)
-
-    def _write(self, batch: list[_Record | Outcome]) -> tuple[list[Outcome], Effects]:
         outcomes = [item for item in batch if isinstance(item, Outcome)]
         settled = {outcome.page.url for outcome in outcomes}
         noted: list[Outcome] = []
-        recorded = False
+        end: Position | None = None
+        for item in batch:
+            if isinstance(item, _Record):
+                place, end = await item.place
+                if item.unread is not None and item.unread.page.url not in settled:
+                    noted.append(replace(item.unread, position=place))
+        if end is not None:
+            await asyncio.get_running_loop().run_in_executor(self._appender, self._sync)
+        effects = await self.call(self._settle, [*noted, *outcomes], end)
+        self._told(outcomes, effects)
+
+    def _sync(self) -> None:
         try:
-            for item in batch:
-                if isinstance(item, Outcome):
-                    continue
-                recorded = True
-                item.ticket.position = self._archive.append(
-                    item.url, item.depth, item.answer, revisit_of=item.revisit_of
-                )
-                if item.page is not None and item.url not in settled:
-                    noted.append(item.page)
-            if recorded:
-                self._archive.sync()
-            effects = self._settler.settle([*noted, *outcomes], self._archive.end if recorded else None)
-            return outcomes, effects
+            self._archive.sync()
+        except OSError as error:
+            raise _refused(error) from error
+
+    def _settle(self, outcomes: list[Outcome], end: Position | None) -> Effects:
+        try:
+            return self._settler.settle(outcomes, end)
         except (OSError, sqlite3.OperationalError) as error:
-            raise CrawlerError(
-                f"the crawl cannot be written down: {error}",
-                hint="free some space, then run the same command: it goes on where it stopped",
-            ) from error
+            raise _refused(error) from error
+
+
+def _refused(error: Exception) -> CrawlerError:
+    return CrawlerError(
+        f"the crawl cannot be written down: {error}",
+        hint="free some space, then run the same command: it goes on where it stopped",
+    )

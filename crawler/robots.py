@@ -43,13 +43,17 @@ def parse(body: bytes, agent: str, limit: int) -> Rules:
     """Rules in the first `limit` bytes of a robots.txt. HTML (a page that answers everything) is no rules."""
     if body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_HTML):
         return Rules(None, agent)
-    text = body[:limit].decode("utf-8", "replace").replace("\x00", "")
     if len(body) > limit:
-        text = text[: text.rfind("\n") + 1]  # half a rule says something else than the rule
-    parsed = Protego.parse(text)
+        body = _whole_lines(body[:limit])
+    parsed = Protego.parse(body.decode("utf-8-sig", "replace").replace("\x00", ""))
     delay = parsed.crawl_delay(agent)
     sane = None if delay is None or not math.isfinite(delay) or delay < 0 else float(delay)
     return Rules(parsed, agent, sane, tuple(parsed.sitemaps))
+
+
+def _whole_lines(body: bytes) -> bytes:
+    """`body` without its last line: half a rule says something else than the rule."""
+    return body[: max(body.rfind(b"\n"), body.rfind(b"\r")) + 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,5 +148,7 @@ class RobotsCache:
                 continue
             if answer.status == 429 or answer.status >= 500:
                 raise FetchError(f"status {answer.status}", kind="status", retryable=True)
-            return answer.body if 200 <= answer.status < 300 else b""
+            if not 200 <= answer.status < 300:
+                return b""
+            return _whole_lines(answer.body) if answer.cut else answer.body
         return b""  # more redirects than RFC 9309 asks to follow: unavailable, which allows

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from crawler import urls
 from crawler.errors import SettingsError, UrlError
+
+_HOSTS: Final = "write example.org, example.org:8080 or *.example.org"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,12 @@ class Scope:
         hosts, suffixes = set(self.hosts), list(self.suffixes)
         for entry in allowed:
             wild = entry.startswith("*.")
+            if "@" in entry:
+                raise SettingsError("a host has a user name or password in it", path="allow_hosts", hint=_HOSTS)
             try:
                 name = urls.netloc(urls.canonical(f"http://{entry.removeprefix('*.')}/"))
             except UrlError as error:
-                raise SettingsError(
-                    f"not a host: {entry!r}",
-                    path="allow_hosts",
-                    hint="write example.org, example.org:8080 or *.example.org",
-                ) from error
+                raise SettingsError(f"not a host: {entry!r}", path="allow_hosts", hint=_HOSTS) from error
             if wild:
                 suffixes.append(f".{name}")
             else:

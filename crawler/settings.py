@@ -23,7 +23,7 @@ class CrawlSettings:
     """How a crawl behaves. Raises SettingsError for values that cannot work together."""
 
     # ---- how far
-    max_pages: int = 10_000  # pages answered with content (200, 304) per run: a day's polite crawl of one site
+    max_pages: int = 10_000  # pages answered with content (200, 304) per call: a day's polite crawl of one site
     depth: int | None = None  # links from a seed; None: no limit. 0: the seeds alone
     allow_hosts: tuple[str, ...] = ()  # besides the seeds' hosts: `host`, `host:port` or `*.domain`
     exclude: tuple[str, ...] = ()  # regular expressions: a URL in which one is found is left out
@@ -115,5 +115,5 @@ class CrawlSettings:
 
     @property
     def max_requests(self) -> int:
-        """Requests of one run, whatever the answers."""
+        """Requests of one call, whatever the answers."""
         return self.requests_per_page * self.max_pages + 200

@@ -12,15 +12,15 @@ others are read again from the archive.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Final, Literal
+from dataclasses import asdict, replace
+from typing import Final
 
 from crawler import urls
 from crawler.discover import Discoverer
 from crawler.duplicates import band_keys, similarity
 from crawler.events import Counts, EventKind
 from crawler.frontier import Frontier, Holds, Kind, Page, State
-from crawler.reading import Reading
+from crawler.outcomes import Effect, Effects, Outcome
 from crawler.settings import CrawlSettings
 from crawler.warc import Position
 from ranking.ports import DocumentSink
@@ -28,56 +28,8 @@ from ranking.types import Document
 
 _CHAIN: Final = 16  # aliases followed before a chain counts as a loop
 _SITEMAP_NESTING: Final = 3  # an index in an index happens; more does not
-
-
-@dataclass(slots=True)
-class Ticket:
-    """Where an answer was archived: filled in by the writer before the page settles."""
-
-    position: Position | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one page came out. `content`: it was read; `archived`: it is in the archive and yet to be read; the other
-    kinds say what the server or robots.txt said."""
-
-    page: Page
-    kind: Literal["content", "archived", "sitemap", "unchanged", "redirect", "gone", "failed", "excluded", "retry"]
-    status: int | None = None
-    reason: str = ""
-    reading: Reading | None = None
-    ticket: Ticket | None = None
-    at: float = 0.0
-    etag: str | None = None
-    modified: str | None = None
-    payload: bytes | None = None
-    size: int = 0  # bytes of the body as sent
-    target: str = ""  # redirect: the page it leads to, "" when that is out of scope
-    target_address: str = ""
-    due: float = 0.0  # retry
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Something to tell: becomes a CrawlEvent."""
-
-    kind: EventKind
-    url: str
-    status: int | None = None
-    bytes: int = 0
-    reason: str = ""
-    other: str = ""
-
-
-@dataclass(slots=True)
-class Effects:
-    """What a batch did. `hosts`: where pages wait now; `replays`: pages are to be read from the archive."""
-
-    told: list[Effect] = field(default_factory=list)
-    hosts: set[str] = field(default_factory=set)
-    replays: bool = False
-    counts: Counts = field(default_factory=Counts)
+_NO_BODY: Final = dict.fromkeys(("etag", "modified", "payload", "archived", "warc", "offset"))
+"""Columns of a page that has none, or no longer the one that was archived."""
 
 
 class Settler:
@@ -136,15 +88,17 @@ class Settler:
         page = self._frontier.page(outcome.page.url)
         if page is None:
             return
+        if page.state is State.REPLAY and outcome.kind in ("unchanged", "failed"):
+            return  # of an answer found in the archive: what came before it is still to be read, and that decides
         counted = (
-            outcome.kind in ("content", "archived", "unchanged")
+            outcome.kind in ("content", "unread", "archived", "unchanged")
             and page.kind is Kind.PAGE
             and page.state is not State.REPLAY
         )
         # A page that waits to be read from the archive was counted when it was archived.
         self._count(bytes=0 if page.state is State.REPLAY else outcome.size, fetched=int(counted))
         match outcome.kind:
-            case "content":
+            case "content" | "unread":
                 self._content(page, outcome)
             case "archived":
                 self._write(page, state=State.REPLAY, run=self._run, status=outcome.status, **self._archived(outcome))
@@ -157,16 +111,14 @@ class Settler:
             case "retry":
                 self._write(page, attempts=page.attempts + 1, due=outcome.due, reason=outcome.reason)
                 if page.state is State.REPLAY:  # its record cannot be read: have it anew
-                    self._write(
-                        page, state=State.WAITING, warc=None, offset=None, etag=None, modified=None, payload=None
-                    )
+                    self._write(page, state=State.WAITING, **_NO_BODY)
                 self._count(retries=1)
                 self._effects.hosts.add(page.host)
                 self._tell("retry", outcome)
             case "gone":
                 self._write(
                     page, state=State.GONE, run=self._run, status=outcome.status, reason=outcome.reason, content=None,
-                    etag=None, modified=None, payload=None, alias=None, alias_kind=None, near=None,
+                    alias=None, alias_kind=None, near=None, **_NO_BODY,
                 )  # fmt: skip
                 self._let_go(page)
                 if page.kind is Kind.SITEMAP:  # most sites have none where one is looked for
@@ -188,17 +140,20 @@ class Settler:
         reading = outcome.reading
         assert reading is not None
         document, alias, kind = reading.document, None, None
-        if document is not None and reading.canonical and not page.standalone and self._yields(page, reading.canonical):
+        if document is not None and reading.canonical and self._yields(page, reading.canonical):
             alias, kind = reading.canonical, "canonical"
-        elif document is not None and document.content_hash:
-            alias = self._earlier_twin(page, document.content_hash)
-            kind = "duplicate" if alias else None
+        elif document is not None:
+            if page.holds is not Holds.OWN:  # those that name it as canonical had nothing to yield to, until now
+                self._read_again(f"canonical = ? AND alias IS NULL AND state <> {State.WAITING:d}", page.url)
+            if document.content_hash and (alias := self._earlier_twin(page, document.content_hash)):
+                kind = "duplicate"
         own = document if alias is None else None
         values = self._archived(outcome)
         self._write(
             page, state=State.DONE, run=self._run, status=outcome.status, reason=reading.reason, attempts=0,
-            alias=alias, alias_kind=kind, content=document.content_hash if document is not None else None,
-            document=Holds.OWN if own is not None else Holds.NOTHING, near=None, **values,
+            canonical=reading.canonical, alias=alias, alias_kind=kind, near=None,
+            content=document.content_hash if document is not None else None,
+            document=Holds.OWN if own is not None else Holds.NOTHING, **values,
         )  # fmt: skip
         self._sign(page, reading.signature if own is not None else None, outcome)
         if own is not None:
@@ -221,7 +176,9 @@ class Settler:
 
     def _archived(self, outcome: Outcome) -> dict[str, object]:
         """Columns of a body that was fetched just now; none for one read again from the archive."""
-        position = outcome.ticket.position if outcome.ticket is not None else None
+        if outcome.kind == "unread":
+            return _NO_BODY
+        position = outcome.position
         if position is None:
             return {}
         return {
@@ -244,7 +201,9 @@ class Settler:
             return False
         if target.kind is not Kind.PAGE or target.state in (State.FAILED, State.EXCLUDED, State.GONE):
             return False
-        return target.holds is not Holds.NOTHING or target.state in (State.WAITING, State.REPLAY)
+        # One that had nothing the last time must show first that it has something now.
+        unknown = target.state is State.REPLAY or (target.state is State.WAITING and target.run == 0)
+        return target.holds is not Holds.NOTHING or unknown
 
     def _stand_in(self, page: Page, canonical: str, document: Document) -> None:
         """The canonical page holds this document until it is read itself."""
@@ -291,20 +250,25 @@ class Settler:
         self._release(page, "canonical", only=into)
 
     def _release(self, page: Page, kind: str, only: str | None = None) -> None:
-        """Pages that were aliases of this one (or the one named) are read again, from the archive where it has them.
+        """Pages that were aliases of this one, also by way of a redirect (or the one named), are read again."""
+        ways = self._database.execute(
+            "WITH RECURSIVE way (url) AS (VALUES (?) UNION SELECT pages.url FROM pages, way"
+            " WHERE pages.alias = way.url AND pages.alias_kind = 'redirect') SELECT url FROM way",
+            (page.url,),
+        ).fetchall()
+        for (way,) in ways:
+            self._read_again("alias = ? AND alias_kind = ? AND url = coalesce(?, url)", way, kind, only)
 
-        One whose canonical page failed stands alone from now on.
-        """
-        freed = "UPDATE pages SET alias = NULL, alias_kind = NULL, standalone = max(standalone, ?)"
-        whose = " WHERE alias = ? AND alias_kind = ? AND url = coalesce(?, url) AND state"
-        values = (kind == "canonical", page.url, kind, only)
+    def _read_again(self, whose: str, *values: object) -> None:
+        """Pages that match are decided anew: from the archive, or fetched whole where it has nothing of them."""
+        freed, settled = "UPDATE pages SET alias = NULL, alias_kind = NULL", f"{State.DONE:d}, {State.PARKED:d}"
         replayed = self._database.execute(
-            f"{freed}, state = {State.REPLAY:d}{whose} = {State.DONE:d} AND warc IS NOT NULL", values
+            f"{freed}, state = {State.REPLAY:d} WHERE {whose} AND state IN ({settled}) AND warc IS NOT NULL", values
         )
         self._effects.replays |= replayed.rowcount > 0
         fetched = self._database.execute(
-            f"{freed}, state = {State.WAITING:d}, etag = NULL, modified = NULL, payload = NULL{whose}"
-            f" IN ({State.WAITING:d}, {State.DONE:d}) RETURNING host",
+            f"{freed}, state = {State.WAITING:d}, etag = NULL, modified = NULL, payload = NULL"
+            f" WHERE {whose} AND state IN ({State.WAITING:d}, {settled}) RETURNING host",
             values,
         )
         self._effects.hosts.update(row[0] for row in fetched)
@@ -338,8 +302,11 @@ class Settler:
     # ------------------------------------------------------------ other outcomes
 
     def _unchanged(self, page: Page, outcome: Outcome) -> None:
-        orphan = page.content is not None and page.alias is None and page.holds is Holds.NOTHING
-        again = (self._relink or orphan) and page.position is not None and page.kind is Kind.PAGE
+        orphan = page.content is not None and page.holds is Holds.NOTHING
+        undecided = page.alias is None and (
+            orphan or (page.canonical is not None and self._yields(page, page.canonical))
+        )
+        again = (self._relink or undecided) and page.position is not None and page.kind is Kind.PAGE
         values: dict[str, object] = {"etag": outcome.etag or page.etag, "modified": outcome.modified or page.modified}
         self._write(page, state=State.REPLAY if again else State.DONE, run=self._run, attempts=0, **values)
         self._effects.replays |= again
@@ -363,7 +330,7 @@ class Settler:
         ):
             self._effects.hosts.add(urls.host(outcome.target))
         self._write(page, state=State.DONE, run=self._run, status=outcome.status, reason="", attempts=0, content=None,
-                    alias=outcome.target, alias_kind="redirect", etag=None, modified=None, payload=None)  # fmt: skip
+                    alias=outcome.target, alias_kind="redirect", **_NO_BODY)  # fmt: skip
         self._let_go(page, into=outcome.target)
         self._count(redirects=1)
         self._tell("redirect", outcome, other=outcome.target)
@@ -390,8 +357,12 @@ class Settler:
     def _sitemap(self, page: Page, outcome: Outcome) -> None:
         reading = outcome.reading
         assert reading is not None
-        self._write(page, state=State.DONE, run=self._run, status=outcome.status, reason=reading.reason, attempts=0,
-                    etag=outcome.etag, modified=outcome.modified, payload=outcome.payload)  # fmt: skip
+        self._write(
+            page, kind=Kind.SITEMAP, state=State.DONE, run=self._run, status=outcome.status, reason=reading.reason,
+            attempts=0, etag=outcome.etag, modified=outcome.modified, payload=outcome.payload,
+            content=None, canonical=None, alias=None, alias_kind=None,
+        )  # fmt: skip
+        self._let_go(page)  # a seed may have been a page before
         self._tell("sitemap", outcome, reason=reading.reason or f"{len(reading.links)} pages")
         self._discoverer.follow(page, reading.links)
         if page.hops < _SITEMAP_NESTING:

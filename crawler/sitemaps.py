@@ -19,6 +19,11 @@ from crawler.decode import gunzip
 _GZIP: Final = b"\x1f\x8b"
 _URL_LINE: Final = re.compile(r"https?://\S+")
 _HTML: Final = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s*(?:html|>)|html|head|body)", re.IGNORECASE | re.DOTALL)
+_ROOT: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?>\s|<!--.*?-->|<\?.*?\?>|<!doctype[^>]*>)*+<(?:\w+:)?(?:urlset|sitemapindex|rss|feed|rdf)[\s>]",
+    re.IGNORECASE | re.DOTALL,
+)
+_HEAD_BYTES: Final = 4096  # in which the root element must begin
 _DEPTH: Final = 32  # elements within elements; the protocol needs three
 
 
@@ -31,13 +36,25 @@ class Sitemap:
     reason: str = ""
 
 
+def is_sitemap(body: bytes) -> bool:
+    """Whether `body` (gzip is undone) is XML that lists pages: a sitemap, an index of them, a feed."""
+    if body.startswith(_GZIP):
+        try:
+            body, _ = gunzip(body, _HEAD_BYTES)
+        except zlib.error:
+            return False
+    return _ROOT.match(body[:_HEAD_BYTES]) is not None
+
+
 def read_sitemap(body: bytes, *, limit_urls: int, limit_bytes: int) -> Sitemap:
     """Everything listed in `body` (gzip is undone), at most `limit_urls` in all."""
     if body.startswith(_GZIP):
         try:
-            body = gunzip(body, limit_bytes + 1)
-        except (zlib.error, EOFError) as error:
+            body, whole = gunzip(body, limit_bytes + 1)
+        except zlib.error as error:
             return Sitemap(reason=f"broken gzip: {error}")
+        if not whole and len(body) <= limit_bytes:
+            return Sitemap(reason="broken gzip: it ends in the middle")
     if len(body) > limit_bytes:
         return Sitemap(reason=f"more than {limit_bytes} bytes")
     if _HTML.match(body[:2048]):

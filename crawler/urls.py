@@ -37,6 +37,7 @@ _NUMERIC: Final = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _CONTROL: Final = "".join(map(chr, range(0x21))) + "\x7f"
 _INNER: Final = re.compile("[\x00-\x20\x7f]")
+_NO_LOGIN: Final = "leave out what stands before the @: pages behind a login cannot be crawled"
 _ROUNDS: Final = 5  # each round undoes one layer of escaping; real URLs settle in two
 _PLACE: Final = "http://h.example"  # stands for the host while courlan and w3lib do the path
 _BINARY_ENDINGS: Final = (
@@ -54,6 +55,23 @@ def canonical(url: str) -> str:
     if _ALREADY.fullmatch(url):
         return url
     return _canonical(url)
+
+
+def seed(url: str) -> str:
+    """`canonical` of a URL that is given to a crawl. Raises UrlError, also for one with a user name or password: there
+    is no login, and what is secret must be neither kept nor shown."""
+    try:
+        name = canonical(url)
+        secret = "@" in _split(url.partition("#")[0]).netloc
+    except UrlError as error:
+        if "@" not in url:
+            raise
+        raise UrlError(
+            "not a URL that can be crawled (not repeated here: it may hold a password)", path="urls", hint=_NO_LOGIN
+        ) from error
+    if secret:
+        raise UrlError(f"the URL of {netloc(name)} has a user name or password in it", path="urls", hint=_NO_LOGIN)
+    return name
 
 
 @lru_cache(maxsize=65_536)

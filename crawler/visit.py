@@ -1,6 +1,8 @@
 """One visit: given a page and its lane, asks the site and says how it came out. No rows, no order of pages.
 
-May it be fetched (robots.txt)? What did the server say? Then: archive it, have it read, and return an Outcome.
+May it be fetched (robots.txt)? What did the server say? Then: archive it, have it read, and return an Outcome. The lane
+is free for the next request when every answer that settles a page is in the archive: a process killed at any time has
+lost no answers but those of requests under way. Sitemaps are not archived.
 """
 
 from __future__ import annotations
@@ -9,24 +11,22 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
 from crawler import urls
-from crawler.errors import AddressError, ExtractionError, FetchError, UrlError
+from crawler.errors import AddressError, ExtractionError, FetchError
 from crawler.fetch import RETRYABLE, Fetched, Fetcher
 from crawler.frontier import Kind, Page
+from crawler.judge import REDIRECTS, judge, redirect
 from crawler.lanes import Lane, retry_after
+from crawler.outcomes import Outcome
 from crawler.pool import ReadingPool
 from crawler.reading import Reading, Task
 from crawler.recorder import Recorder
 from crawler.robots import Rules
 from crawler.scope import Scope
 from crawler.settings import CrawlSettings
-from crawler.settle import Outcome, Ticket
-from crawler.warc import Archived
-from crawler.workspace import REDIRECTS, digest
-
-_GONE: Final = frozenset({404, 410})
+from crawler.sitemaps import is_sitemap
+from crawler.warc_reader import Archived
 
 
 class Visitor:
@@ -52,11 +52,16 @@ class Visitor:
         """The outcome of fetching and reading `page`. `released` is called when the lane is free for the next."""
         try:
             answer = await self._ask(page, lane, rules)
+            if isinstance(answer, Outcome):
+                return answer
+            outcome = await self._keep(page, answer)
         finally:
             released()
-        if isinstance(answer, Outcome):
-            return answer
-        return await self._judge(page, answer)
+        if outcome.kind == "sitemap":
+            return replace(outcome, reading=await self._read(page, answer, sitemap=True))
+        if outcome.kind == "archived":
+            return replace(outcome, kind="content", reading=await self._read(page, answer))
+        return outcome
 
     async def replay(self, page: Page, archived: Archived) -> Outcome:
         """The outcome of reading a page's archived answer again."""
@@ -99,8 +104,13 @@ class Visitor:
                 return self._again(page, answer.status, f"status {answer.status}", wait or 0.0)
             if answer.status not in REDIRECTS:
                 return answer
-            outcome = self._redirect(page, answer)
+            outcome, scope = redirect(page, answer, self.scope, self._settings)
+            if scope != self.scope:
+                self.scope = scope
+                self._widened(scope)
             if outcome is not None:
+                if page.kind is Kind.PAGE and outcome.kind == "redirect":
+                    await self._recorder.archive(page, answer)
                 return outcome
             address = urls.fetchable(urls.absolute(address, answer.header("location") or ""))
             if address in tried or len(tried) > self._settings.max_redirects:
@@ -117,73 +127,27 @@ class Visitor:
     def _failed(page: Page, reason: str, status: int | None = None) -> Outcome:
         return Outcome(page, "failed", status, reason)
 
-    def _redirect(self, page: Page, answer: Fetched) -> Outcome | None:
-        """Where a redirect leads; None when it is the same page under another spelling."""
-        try:
-            found = urls.absolute(answer.address, answer.header("location") or "")
-            target, address = urls.canonical(found), urls.fetchable(found)
-        except UrlError as error:
-            return self._failed(page, f"redirects to nowhere: {error.message}", answer.status)
-        outside = not self.scope.allows(target)
-        other_scheme = target.partition(":")[2] == page.url.partition(":")[2] and target != page.url
-        if page.seed and (other_scheme or (outside and not self._settings.allow_hosts)):
-            self.scope = self.scope.with_page(target)
-            self._widened(self.scope)
-        elif not other_scheme:
-            target = self.scope.name(target)
-            address = target[: target.index(":")] + address[address.index(":") :]
-        if target == page.url:
-            return None
-        self._recorder.archive(page.url, page.depth, answer)
-        inside = self.scope.allows(target)
-        return Outcome(
-            page, "redirect", answer.status, target=target if inside else "", target_address=address,
-            reason="" if inside else f"redirects out of the crawl's hosts: {target}"[:500],
-        )  # fmt: skip
-
     # ------------------------------------------------------------ the answer
 
-    async def _judge(self, page: Page, answer: Fetched) -> Outcome:
-        status, size = answer.status, len(answer.raw)
-        etag, modified = answer.header("etag"), answer.header("last-modified")
-        if status == 304 and (page.etag or page.modified):
-            self._revisit(page, answer)
-            return Outcome(page, "unchanged", status, etag=etag, modified=modified)
-        if status in _GONE:
-            if page.kind is Kind.PAGE:
-                self._recorder.archive(page.url, page.depth, answer)
-            return Outcome(page, "gone", status, f"status {status}")
-        if status not in (200, 203):
-            return self._failed(page, f"status {status}", status)
-        if answer.unread:
-            return Outcome(page, "content", status, reading=Reading(reason=f"{answer.content_type} holds no page"))
-        payload = digest(answer.body)
-        if payload == page.payload and (page.position is not None or page.kind is Kind.SITEMAP):
-            self._revisit(page, answer)
-            return Outcome(page, "unchanged", status, etag=etag, modified=modified, size=size)
-        archived = Outcome(
-            page,
-            "archived",
-            status,
-            ticket=Ticket(),
-            at=answer.at,
-            etag=etag,
-            modified=modified,
-            payload=payload,
-            size=size,
-        )
-        if page.kind is Kind.SITEMAP:
-            return replace(archived, kind="sitemap", ticket=None, reading=await self._read(page, answer))
-        self._recorder.archive(page.url, page.depth, answer, page=archived)
-        return replace(archived, kind="content", reading=await self._read(page, answer))
+    async def _keep(self, page: Page, answer: Fetched) -> Outcome:
+        """What the answer says, once it is in the archive."""
+        outcome = judge(page, answer)
+        if outcome.payload and outcome.payload == page.payload and (page.position or page.kind is Kind.SITEMAP):
+            outcome = replace(outcome, kind="unchanged")
+        if outcome.kind == "archived" and (page.kind is Kind.SITEMAP or (page.seed and is_sitemap(answer.body))):
+            return replace(outcome, kind="sitemap")
+        if outcome.kind == "archived":
+            return replace(outcome, position=await self._recorder.archive(page, answer, unread=outcome))
+        if outcome.kind == "unchanged":
+            if page.archived is not None:
+                date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(page.archived))
+                await self._recorder.archive(page, answer, revisit_of=date)
+        elif page.kind is Kind.PAGE:
+            await self._recorder.archive(page, answer)
+        return outcome
 
-    def _revisit(self, page: Page, answer: Fetched) -> None:
-        if page.archived is not None:
-            date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(page.archived))
-            self._recorder.archive(page.url, page.depth, answer, revisit_of=date)
-
-    async def _read(self, page: Page, answer: Fetched) -> Reading:
-        task = Task(page.url, answer.address, answer.body, answer.headers, answer.at, page.kind is Kind.SITEMAP)
+    async def _read(self, page: Page, answer: Fetched, *, sitemap: bool = False) -> Reading:
+        task = Task(page.url, answer.address, answer.body, answer.headers, answer.at, sitemap)
         try:
             return await asyncio.wrap_future(self._pool.submit(task, self.scope))
         except ExtractionError as error:

@@ -1,35 +1,29 @@
-"""Raw answers at rest: given an answer, appends a WARC record; given a place, gives the answer back (ISO 28500).
+"""Raw answers at rest: given an answer, appends a WARC record (ISO 28500); warc_reader.py gives it back.
 
-One gzip member per record, written in one piece, so that a process killed in mid-write leaves whole records and
-at most one torn one at the end, which `repair` cuts off. A page is one `response` (or `revisit`) record followed
-by its `request`. The fields WARC-Forage-URL and WARC-Forage-Depth carry what the frontier knew, so that it can be
-rebuilt from the archive alone. Not safe for two writers: the crawl holds the folder's lock.
+One gzip member per record, handed to the system at once, so that a process killed at any instant leaves whole records
+and at most one torn one at the end (survey.py). A page is one `response` (or `revisit`) record followed by its
+`request`; a body that was not read is said to be cut (WARC-Truncated). The fields WARC-Forage-URL and
+WARC-Forage-Depth carry what the frontier knew, so that it can be rebuilt from the archive alone. Not safe for two
+writers: the crawl holds the folder's lock.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
-from warcio.recordloader import ArchiveLoadFailed, ArcWarcRecordLoader  # type: ignore[import-untyped]
-from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParserException  # type: ignore[import-untyped]
+from warcio.statusandheaders import StatusAndHeaders  # type: ignore[import-untyped]
 from warcio.warcwriter import WARCWriter  # type: ignore[import-untyped]
 
-from crawler.decode import decode
-from crawler.errors import ArchiveError, FetchError
 from crawler.fetch import Fetched
 
-_PREFIX: Final = "forage-"
-_SUFFIX: Final = ".warc.gz"
-_MAGIC: Final = b"\x1f\x8b\x08"
-_BLOCK: Final = 1 << 18  # bytes read at a time
-_RECORD_LIMIT: Final = 256 << 20  # decompressed bytes of one record that we are willing to read back
+_NAME: Final = re.compile(r"forage-([0-9]{5,9})\.warc\.gz")
 _IDENTICAL: Final = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 _UNMODIFIED: Final = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 
@@ -42,17 +36,6 @@ class Position:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Archived:
-    """A record read back. `kind`: response or revisit (whose answer has no body). `url`: the page's name."""
-
-    position: Position
-    kind: str
-    url: str
-    depth: int
-    answer: Fetched
-
-
 class Archive:
     """The WARC folder of a collection, open for appending. `size` bounds a file before the next one begins."""
 
@@ -62,36 +45,29 @@ class Archive:
         self._level = level
         self._software = software
         self._out: BinaryIO | None = None
-        self._name = ""
-        self._at = 0
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+        names = archive_files(folder)
+        self._end = Position(names[-1], (folder / names[-1]).stat().st_size) if names else Position(file_name(1), 0)
 
     @property
     def end(self) -> Position:
-        """Where the next record will begin."""
-        if self._out is None:
-            self._open()
-        return Position(self._name, self._at)
+        """Behind the last record."""
+        return self._end
+
+    def go_on_at(self, end: Position) -> None:
+        """The next record goes there, or into a new file: before the first `append`."""
+        self._end = end
 
     def append(self, url: str, depth: int, answer: Fetched, *, revisit_of: str | None = None) -> Position:
         """Writes the answer (as sent) and its request. `revisit_of`: date of the record whose body it repeats.
 
-        The bytes are handed to the system, not yet to the disk: `sync` does that. Raises OSError.
+        The bytes are handed to the system, which keeps them when this process is killed, but not yet to the disk:
+        `sync` does that. Raises OSError, and then nothing of the record is left.
         """
-        if self._out is None or self._at >= self._size:
+        if self._out is None or self._end.offset >= self._size:
             self._open()
-        assert self._out is not None
-        position = Position(self._name, self._at)
-        try:
-            written = self._out.write(self._members(url, depth, answer, revisit_of))
-            self._out.flush()
-        except OSError:
-            # A full disk may have taken half a record: give the next writer a clean end.
-            self._out.close()
-            self._out = None
-            os.truncate(self._folder / position.file, position.offset)
-            raise
-        self._at += written
+        position = self._end
+        self._put(self._members(url, depth, answer, revisit_of))
         return position
 
     def sync(self) -> None:
@@ -108,21 +84,31 @@ class Archive:
 
     def _open(self) -> None:
         self.close()
-        existing = archive_files(self._folder)
-        if existing and (self._folder / existing[-1]).stat().st_size < self._size:
-            self._name = existing[-1]
-        else:
-            number = int(existing[-1][len(_PREFIX) : -len(_SUFFIX)]) + 1 if existing else 1
-            self._name = f"{_PREFIX}{number:05d}{_SUFFIX}"
-        self._out = (self._folder / self._name).open("ab", buffering=0)
+        name = self._end.file if self._end.offset < self._size else following(self._end.file)
+        self._out = (self._folder / name).open("ab", buffering=0)
         assert self._out is not None
-        self._at = self._out.seek(0, os.SEEK_END)
-        if self._at == 0:
+        self._end = Position(name, self._out.seek(0, os.SEEK_END))
+        if self._end.offset == 0:
             buffer = io.BytesIO()
             writer = WARCWriter(buffer, gzip=False, warc_version="1.1")
             info = {"software": self._software, "format": "WARC File Format 1.1", "robots": "obey"}
-            writer.write_record(writer.create_warcinfo_record(self._name, info))
-            self._at += self._out.write(self._pack(buffer.getvalue()))
+            writer.write_record(writer.create_warcinfo_record(name, info))
+            self._put(self._pack(buffer.getvalue()))
+            _sync_folder(self._folder)
+
+    def _put(self, data: bytes) -> None:
+        assert self._out is not None
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self._out.write(left) :]
+        except OSError:
+            # A full disk may have taken half a record: give the next one a clean end.
+            self._out.truncate(self._end.offset)
+            self._out.close()
+            self._out = None
+            raise
+        self._end = Position(self._end.file, self._end.offset + len(data))
 
     def _pack(self, plain: bytes) -> bytes:
         packer = zlib.compressobj(self._level, zlib.DEFLATED, 31)
@@ -140,6 +126,8 @@ class Archive:
         }
         if answer.peer:
             extra["WARC-IP-Address"] = answer.peer
+        if answer.unread:
+            extra["WARC-Truncated"] = "unspecified"
         # The chunks of a chunked body are undone on the wire: say how long it is instead.
         kept = [
             (name, value)
@@ -179,148 +167,24 @@ class Archive:
 
 def archive_files(folder: Path) -> list[str]:
     """Names of our WARC files, oldest first."""
-    return sorted(path.name for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"))
+    return sorted(path.name for path in folder.iterdir() if _NAME.fullmatch(path.name)) if folder.is_dir() else []
 
 
-def read_at(folder: Path, position: Position) -> Archived:
-    """The record at `position`. Raises ArchiveError when it is not there or broken."""
-    where = f"{position.file} at byte {position.offset}"
+def file_name(number: int) -> str:
+    return f"forage-{number:05d}.warc.gz"
+
+
+def following(name: str) -> str:
+    """The name of the file after this one."""
+    found = _NAME.fullmatch(name)
+    assert found is not None
+    return file_name(int(found[1]) + 1)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a new file's name survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with (folder / position.file).open("rb") as source:
-            source.seek(position.offset)
-            plain, whole = _member(source)
-    except OSError as error:
-        raise ArchiveError(f"cannot read {where}: {error}") from error
-    if not whole:
-        raise ArchiveError(f"the record in {where} is cut or broken")
-    archived = _parse(plain, position)
-    if archived is None:
-        raise ArchiveError(f"no answer in {where}")
-    return archived
-
-
-def scan(folder: Path, start: Position | None = None) -> Iterator[Archived]:
-    """Every answer from `start` on (default: all), in the order written; torn and broken records are passed over."""
-    for name in archive_files(folder):
-        if start is not None and name < start.file:
-            continue
-        offset = start.offset if start is not None and name == start.file else 0
-        for at, plain in _members(folder / name, offset):
-            archived = _parse(plain, Position(name, at))
-            if archived is not None:
-                yield archived
-
-
-def repair(folder: Path, start: Position | None = None) -> Position | None:
-    """Cuts a torn record off the end of the last file; returns where the archive ends now (None: no archive).
-
-    `start` is a known good place: only what follows it is read.
-    """
-    names = archive_files(folder)
-    if not names:
-        return None
-    path = folder / names[-1]
-    size = path.stat().st_size
-    good = start.offset if start is not None and start.file == names[-1] and start.offset <= size else 0
-    with path.open("rb") as source:
-        while True:
-            source.seek(good)
-            _, whole = _member(source, keep=False)
-            if not whole:
-                break
-            good = source.tell()
-    if good < size and _next_member(path, good) is None:
-        os.truncate(path, good)
-        size = good
-    return Position(names[-1], size)
-
-
-def _member(source: BinaryIO, keep: bool = True) -> tuple[bytes, bool]:
-    """The gzip member at the file's place: its bytes (unless not kept) and whether it was whole and sound.
-
-    Leaves the file just behind the member.
-    """
-    start = source.tell()
-    stream = zlib.decompressobj(31)
-    parts: list[bytes] = []
-    total = read = 0
-    while not stream.eof:
-        block = source.read(_BLOCK)
-        if not block:
-            return b"", False
-        read += len(block)
-        try:
-            part = stream.decompress(block)
-        except zlib.error:
-            return b"", False
-        total += len(part)
-        if total > _RECORD_LIMIT:
-            return b"", False
-        if keep:
-            parts.append(part)
-    source.seek(start + read - len(stream.unused_data))
-    return b"".join(parts), True
-
-
-def _next_member(path: Path, start: int) -> int | None:
-    """Offset of the next sound gzip member behind `start`, or None: after damage in the middle of a file."""
-    with path.open("rb") as source:
-        at = start + 1
-        while True:
-            source.seek(at)
-            block = source.read(_BLOCK + len(_MAGIC))
-            found = block.find(_MAGIC)
-            if found < 0:
-                if len(block) <= _BLOCK:
-                    return None
-                at += _BLOCK
-                continue
-            source.seek(at + found)
-            if _member(source, keep=False)[1]:
-                return at + found
-            at += found + 1
-
-
-def _members(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
-    at: int | None = start
-    with path.open("rb") as source:
-        size = os.fstat(source.fileno()).st_size
-        while at is not None and at < size:
-            source.seek(at)
-            plain, whole = _member(source)
-            if whole:
-                yield at, plain
-                at = source.tell()
-            else:
-                at = _next_member(path, at)
-
-
-def _parse(plain: bytes, position: Position) -> Archived | None:
-    """The answer in one record; None for other kinds of record and for what cannot be read."""
-    try:
-        record: Any = ArcWarcRecordLoader().parse_record_stream(io.BytesIO(plain), known_format="warc")
-    except (ArchiveLoadFailed, StatusAndHeadersParserException, EOFError, ValueError):
-        return None
-    if record.rec_type not in ("response", "revisit") or record.http_headers is None:
-        return None
-    fields = record.rec_headers
-    address = fields.get_header("WARC-Target-URI") or ""
-    status = record.http_headers.get_statuscode() or ""
-    if not status.isdecimal():
-        return None
-    raw = record.raw_stream.read() if record.rec_type == "response" else b""
-    headers = tuple(record.http_headers.headers)
-    encoding = record.http_headers.get_header("Content-Encoding") or ""
-    try:
-        body = decode(raw, encoding, _RECORD_LIMIT) if encoding and raw else raw
-        at = datetime.fromisoformat(fields.get_header("WARC-Date")).timestamp()
-    except (FetchError, ValueError, TypeError):
-        return None
-    depth_text = fields.get_header("WARC-Forage-Depth") or "0"
-    depth = int(depth_text) if depth_text.isdecimal() else 0
-    url = fields.get_header("WARC-Forage-URL") or address
-    answer = Fetched(
-        address=address, status=int(status), headers=headers, raw=raw, body=body, at=at, seconds=0.0,
-        phrase=record.http_headers.statusline.partition(" ")[2],
-    )  # fmt: skip
-    return Archived(position, record.rec_type, url, depth, answer)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

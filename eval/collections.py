@@ -46,12 +46,17 @@ class TestCollection:
 
     __test__ = False  # not a test class, whatever pytest thinks of the name
 
-    def documents(self) -> Iterator[dict[str, Any]]:
-        """The corpus as ingest lines; documents without any text are left out (nothing could find them)."""
+    def check_corpus(self) -> None:
+        """DatasetError when there is no corpus to index."""
         if self.corpus is None:
             raise DatasetError(
                 f"{self.folder} has no corpus file", hint="name a collection that holds its pages with --collection"
             )
+
+    def documents(self) -> Iterator[dict[str, Any]]:
+        """The corpus as ingest lines; documents without any text are left out (nothing could find them)."""
+        self.check_corpus()
+        assert self.corpus is not None
         known = ("id", "url", "title", "text", "published_at", "language")
         for line in _lines(self.corpus):
             row = orjson.loads(line)

@@ -5,6 +5,7 @@ OUT/run.trec, per_query.jsonl, measures.json, report.md, report.html.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,39 @@ from typing import Any
 import orjson
 
 from api.engine import Engine
-from eval.collections import read_collection
+from eval.collections import TestCollection, read_collection
+from eval.errors import DatasetError, RunError
 from eval.measures import measure
 from eval.report import html_page, markdown_table, rows_of_summary, summary
-from eval.runs import Progress, ensure_indexed, run_topics, write_trec
+from eval.runs import TENANT, Progress, ensure_indexed, query_of, run_topics, write_trec
+from ranking.errors import QueryError
+from ranking.query import parse
+
+
+def check(
+    engine: Engine, test: TestCollection, out: Path, request: Mapping[str, Any], collection: str | None, operators: bool
+) -> None:
+    """Topics, corpus, request and `out` (which is made), in the order of what they cost."""
+    if not test.topics:
+        raise DatasetError(
+            f"{test.folder} has no topic with a judgement", hint="ids in queries.jsonl and qrels.tsv must agree"
+        )
+    if collection is None:
+        test.check_corpus()
+    for topic in test.topics:
+        try:
+            parse(query_of(topic, operators))
+        except QueryError as error:
+            raise DatasetError(f"topic {topic.id} cannot be searched for: {error.message}", hint=error.hint) from error
+    engine.plan({**request, "query": "any", "collection": collection or "default"}, TENANT)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise RunError(
+            f"cannot write to {out}: {error.strerror}", hint="give a folder that you may write with --out"
+        ) from error
 
 
 def evaluate(
@@ -30,8 +60,11 @@ def evaluate(
     operators: bool,
     progress: Progress,
 ) -> dict[str, Any]:
-    """measures.json's body. `collection`: search it instead of indexing the corpus; `limit`: first topics only."""
+    """measures.json's body. `collection`: search it instead of indexing the corpus; `limit`: first topics only.
+
+    Whatever can be refused is refused before anything is indexed: DatasetError, RunError, and what a search raises."""
     test = read_collection(data)
+    check(engine, test, out, request, collection, operators)
     topics = test.topics[:limit] if limit else test.topics
     name = collection or ensure_indexed(engine, test, progress)
     limited = type(test)(test.name, test.folder, topics, test.qrels, test.by_url, test.corpus)
@@ -39,7 +72,6 @@ def evaluate(
     measured = measure(run, test.qrels, [topic.id for topic in topics])
     generation = engine.read_collection(name, "default")["generation"]
     body = summary(test.name, measured, dict(request), generation)
-    out.mkdir(parents=True, exist_ok=True)
     write_trec(out / "run.trec", run, "forage")
     with (out / "per_query.jsonl").open("wb") as stream:
         for topic in topics:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import orjson
 
 from api.engine import Engine
@@ -26,7 +27,6 @@ MAX_NAME: Final = 40
 
 Progress = Callable[[int, int, str], None]
 
-
 _SIGNS: Final = re.compile(r"""["“”()*^~:]|(?<!\S)[-+]+""")
 _WORDS: Final = re.compile(r"\b(?:AND|OR|NOT|AROUND)\b")
 
@@ -35,6 +35,11 @@ def plain(text: str) -> str:
     """The topic as words alone: a test collection's quotes and brackets are prose, not operators, and a quoted title
     that no document holds would otherwise answer with nothing."""
     return _WORDS.sub(lambda found: found[0].lower(), _SIGNS.sub(" ", text))
+
+
+def query_of(topic: Topic, operators: bool) -> str:
+    """What is searched for. `operators`: read the topic as a query, not as plain words."""
+    return topic.text if operators else plain(topic.text)
 
 
 def ensure_indexed(engine: Engine, test: TestCollection, progress: Progress) -> str:
@@ -71,7 +76,7 @@ def run_topics(
             "max_results": DEPTH,
             "diversify": {"max_per_site": None},
             **request,
-            "query": topic.text if operators else plain(topic.text),
+            "query": query_of(topic, operators),
             "collection": collection,
             "session": {"record": False},
             "content": {"passages": 0},
@@ -88,10 +93,17 @@ def run_topics(
 
 
 def write_trec(path: Path, run: Mapping[str, Sequence[tuple[str, float]]], tag: str) -> None:
-    """TREC run format: topic Q0 document rank score tag. Scores are strictly by rank where ties would reorder."""
+    """TREC run format: topic Q0 document rank score tag.
+
+    Readers order a topic by score and forget the rank, so the scores written decrease strictly: each is the answer's
+    own, or the next number below the one before where that was a tie or a move of diversification. Numbers are single
+    precision, because trec_eval reads them so.
+    """
     with path.open("w", encoding="utf-8") as out:
         for topic, ranked in run.items():
+            lowest = np.float32(np.inf)
             for rank, (document, score) in enumerate(ranked, start=1):
                 if any(letter.isspace() for letter in document):
                     raise DatasetError(f"document id {document!r} has spaces, which a TREC run cannot hold")
-                out.write(f"{topic} Q0 {document} {rank} {score:.9f} {tag}\n")
+                lowest = min(np.float32(score), np.nextafter(lowest, np.float32(-np.inf)))
+                out.write(f"{topic} Q0 {document} {rank} {lowest!s} {tag}\n")

@@ -11,12 +11,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from indexer.arrays import read_arrays
 from indexer.clusters import clusters
 from indexer.compact import Size, batch_size, merges
 from indexer.generation import (
@@ -29,6 +31,7 @@ from indexer.generation import (
     publish,
     temporary_folder,
 )
+from indexer.layout import COLUMNS
 from indexer.limits import BuildLimits, ClusterLimits, LinkLimits
 from indexer.links import link_graph
 from indexer.manifest import MANIFEST, FileEntry, Manifest, SegmentEntry, settings_hash, to_bytes
@@ -87,8 +90,15 @@ class Assembly:
         self.embedded = self.reused = self.merged = self.written = 0
         self.folder = Path()
 
-    def run(self, parent: str | None, todo: Difference, known: Sequence[Path]) -> Manifest:
-        """Write, publish and tidy up; returns the new manifest. `known`: segments whose vectors may be taken over."""
+    def run(
+        self,
+        parent: str | None,
+        todo: Difference,
+        known: Sequence[Path],
+        commit: Callable[[str], object] | None = None,
+    ) -> Manifest:
+        """Write, publish and tidy up; returns the new manifest. `known`: segments whose vectors may be taken over.
+        `commit` is called with the id in the instant of the publishing (generation.publish)."""
         self.folder = temporary_folder(self.collection, self.id)
         try:
             (self.folder / SEGMENTS).mkdir()
@@ -99,7 +109,7 @@ class Assembly:
             self.place(pieces)
             self.overlay(pieces, todo.lost_clusters)
             manifest = self.describe(pieces, parent)
-            publish(self.collection, self.folder, self.id)
+            publish(self.collection, self.folder, self.id, commit and partial(commit, self.id))
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
         collect_garbage(self.collection, self.limits.build.kept_generations)
@@ -243,6 +253,13 @@ class Assembly:
 
     # ------------------------------------------------------------ manifest
 
+    def live_passages(self, piece: Piece) -> int:
+        """Those that can be found: a replaced document's stay in its segment until it is merged."""
+        if piece.live.all():
+            return piece.passages
+        first = read_arrays(self.folder / SEGMENTS / piece.name / COLUMNS)["passage.first"]
+        return int(np.diff(first)[piece.live].sum())
+
     def describe(self, pieces: Sequence[Piece], parent: str | None) -> Manifest:
         """Hash what is new, write the manifest, and make all of it rest on the disk."""
         known = {name: entry for piece in pieces for name, entry in (piece.files or {}).items()}
@@ -270,7 +287,7 @@ class Assembly:
             revision=self.snapshot.version.revision,
             documents=live,
             rows=offset,
-            passages=sum(entry.passages for entry in entries),
+            passages=sum(self.live_passages(piece) for piece in pieces),
             embedder=self.embedder.id if self.embedder else None,
             dimension=self.embedder.dimension if self.embedder else 0,
             settings=settings,

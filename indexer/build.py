@@ -4,13 +4,17 @@ A build compares documents.sqlite with the parent generation, writes one new seg
 what was replaced or removed, links everything else into place, and computes the overlay: link graph, near-duplicates,
 anchor texts. Nothing that did not change is embedded or written again. Until the last instant, when HEAD switches,
 readers have the parent; a crash, a full disk or an error anywhere leaves it untouched.
+Documents of an ingest come along as `staged`: they are in the new generation and become part of documents.sqlite in the
+instant in which it is published, or not at all. The instant is SQLite's commit, which names the generation: what is
+killed before it leaves nothing, and after it the next writer finishes the switch (generation.settle).
 Not for choosing what to index (crawler, importer) and not for reading (collection.py).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +30,7 @@ from indexer.generation import (
     head_id,
     open_current,
     read_generation,
+    settle,
     switch_head,
 )
 from indexer.lock import writer_lock
@@ -34,6 +39,7 @@ from indexer.pieces import Piece, difference, pieces_of
 from indexer.progress import Listener, Reporter
 from indexer.settings import IndexSettings
 from indexer.snapshot import Snapshot
+from indexer.staging import Staging
 from indexer.storage import storage_full
 from ranking.ports import Embedder
 from ranking.types import Notice
@@ -55,6 +61,7 @@ class BuildReport:
     reused: int = 0  # vectors of changed documents that were known already
     segments: int = 0
     merged: int = 0  # segments that were merged into others
+    stored: int = 0  # documents of `staged` that were new or changed
     seconds: float = 0.0
     notices: tuple[Notice, ...] = ()
 
@@ -67,11 +74,14 @@ def build(
     *,
     rebuild: bool = False,
     limits: Limits | None = None,
+    staged: Staging | None = None,
 ) -> BuildReport:
-    """Bring the collection's index up to its documents. `rebuild`: write every segment anew.
+    """Bring the collection's index up to its documents. `rebuild`: write every segment anew. `staged`: documents to
+    store with it; whatever is raised, none of them was stored.
 
     Raises EmbedderMismatchError and SettingsMismatchError (the index was built with others), CollectionBusyError
-    (another writer for 30 s), StorageFullError, and DocumentsError; the generation served before is then still served.
+    (another writer for 30 s), CollectionNotFoundError (deleted meanwhile), StorageFullError, and DocumentsError; the
+    generation served before is then still served.
     """
     limits = limits or Limits()
     began = time.monotonic()
@@ -79,8 +89,11 @@ def build(
         storage_full(collection / GENERATIONS),
         writer_lock(collection, limits.build.lock_seconds),
         DocumentStore(collection / DOCUMENTS) as store,
-        store.snapshot() as snapshot,
+        settled(collection, store),
+        store.snapshot(staged) as snapshot,
     ):
+        if staged is not None:
+            staged.check_place()
         clean_orphans(collection)
         parent, damaged, notices = best_parent(collection)
         settings = settings or IndexSettings()
@@ -89,7 +102,8 @@ def build(
         if not rebuild and parent is not None and _is_current(parent.manifest, damaged, snapshot):
             if head_id(collection) != parent.id:
                 switch_head(collection, parent.id)
-            return replace(_report(parent.manifest), seconds=time.monotonic() - began, notices=notices)
+            stored = 0 if staged is None else store.commit(staged)  # nothing new: at most later fetch dates
+            return replace(_report(parent.manifest), stored=stored, seconds=time.monotonic() - began, notices=notices)
         if parent is None and snapshot.count() == 0:
             notice = Notice("no_documents", "the collection has no documents yet: crawl or ingest some")
             return BuildReport(None, None, False, 0, 0, seconds=time.monotonic() - began, notices=(*notices, notice))
@@ -98,7 +112,13 @@ def build(
             pieces = pieces_of(parent, damaged, limits.clusters)
         todo = difference(pieces, snapshot.fingerprints())
         work = Assembly(collection, snapshot, embedder, settings, Reporter(progress, limits.build), limits)
-        manifest = work.run(parent.id if parent else None, todo, _known(parent, damaged, pieces, embedder))
+        stored = 0
+
+        def commit(generation: str) -> None:
+            nonlocal stored
+            stored = 0 if staged is None else store.commit(staged, generation, revised=snapshot.revised)
+
+        manifest = work.run(parent.id if parent else None, todo, _known(parent, damaged, pieces, embedder), commit)
         return replace(
             _report(manifest),
             changed=True,
@@ -108,9 +128,20 @@ def build(
             embedded=work.embedded,
             reused=work.reused,
             merged=work.merged,
+            stored=stored,
             seconds=time.monotonic() - began,
             notices=notices,
         )
+
+
+@contextmanager
+def settled(collection: Path, store: DocumentStore) -> Iterator[None]:
+    """Before and after the block, no publishing is half done. For the holder of the lock."""
+    settle(collection, store.generation)
+    try:
+        yield
+    finally:
+        settle(collection, store.generation)
 
 
 def best_parent(collection: Path) -> tuple[Generation | None, tuple[str, ...], tuple[Notice, ...]]:

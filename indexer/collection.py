@@ -3,6 +3,7 @@
     <data>/<name>/{documents.sqlite, generations/, HEAD, lock, warc/, frontier.sqlite}
     <data>/@<tenant>/<name>/...                       for tenants other than `default`
 
+What lies beside collections has a name that none of them can have: it begins with a dot, or has `.sqlite` in it.
 Not for serving: collection_reader.py keeps an index open and follows HEAD. Not for building: build.py.
 """
 
@@ -24,14 +25,17 @@ from indexer.generation import Current, Generation, open_current, open_generatio
 from indexer.limits import BuildLimits
 from indexer.local import LocalIndex
 from indexer.lock import writer_lock
+from indexer.staging import Staging
 from indexer.storage import storage_full
+from ranking.shown import shown
 
 DEFAULT: Final = "default"
 """The collection that always exists, and the tenant whose collections lie in the data folder itself."""
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_NAME: Final = re.compile(r"(?!.*\.sqlite)[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _DELETED: Final = ".deleted-"
 _SHOWN: Final = 5
+_CONSIDERED: Final = 256  # characters of a wrong name from which a right one is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,10 @@ class Collection:
         """The store; the caller closes it."""
         return DocumentStore(self.documents_path)
 
+    def stage(self) -> Staging:
+        """Where documents wait for a build to take them in (build.py, `staged`); the caller closes it."""
+        return Staging(self.folder)
+
     def current(self) -> Current:
         """The generation to serve, verified; see generation.open_current."""
         return open_current(self.folder)
@@ -83,11 +91,12 @@ def check_name(name: str, what: str = "collection") -> str:
     """The name, if it may be one. Raises CollectionNameError."""
     if _NAME.fullmatch(name):
         return name
-    fixed = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).lstrip("._-")[:64]
+    fixed = re.sub(r"[^a-z0-9._-]+", "-", name[:_CONSIDERED].lower()).replace(".sqlite", "").lstrip("._-")[:64]
     raise CollectionNameError(
-        f"{name[:80]!r} is not a {what} name: it begins with a letter or digit, and has at most 64 of a-z 0-9 . _ -",
+        f"{shown(name)} is not a {what} name: it begins with a letter or digit, and has at most 64 of a-z 0-9 . _ -; "
+        "names with .sqlite in them are those of files",
         path=what,
-        did_you_mean=fixed or None,
+        did_you_mean=fixed if _NAME.fullmatch(fixed) else None,
     )
 
 

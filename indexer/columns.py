@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from array import array
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -26,6 +27,7 @@ from ranking.types import Document, Longs
 
 DATES: Final = ("published", "modified", "fetched")
 CODED: Final = ("site", "domain", "language", "filetype")
+AUTHOR: Final = "author"  # coded too, but its texts may be many: they are read when asked for
 MAX_METADATA_TEXT: Final = 256
 """Characters of a metadata text that filters compare; longer ones are prose, not keys."""
 
@@ -83,12 +85,23 @@ def metadata_values(value: Any) -> list[float | str]:
     if isinstance(value, bool):
         return ["true" if value else "false"]
     if isinstance(value, int | float):
-        return [float(value)] if math.isfinite(value) else []
+        return [float(value)] if abs(value) <= sys.float_info.max else []
     if isinstance(value, str):
         return [value[:MAX_METADATA_TEXT]]
     if isinstance(value, list | tuple):
         return [item for part in value if not isinstance(part, list | tuple) for item in metadata_values(part)]
     return []
+
+
+def number_in(value: float | str) -> float | None:
+    """A number, or the one that a text writes; None for a text that writes none."""
+    if isinstance(value, float):
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 class ColumnWriter:
@@ -98,8 +111,8 @@ class ColumnWriter:
         self._ids: list[str] = []
         self._addresses: list[str] = []
         self._written: list[str] = []
-        self._codes: dict[str, dict[str, int]] = {name: {} for name in CODED}
-        self._coded: dict[str, list[int]] = {name: [] for name in CODED}
+        self._codes: dict[str, dict[str, int]] = {name: {} for name in (*CODED, AUTHOR)}
+        self._coded: dict[str, list[int]] = {name: [] for name in (*CODED, AUTHOR)}
         self._numbers: dict[str, list[float]] = {name: [] for name in (*DATES, "depth", "words", "quality")}
         self._content: list[int] = []
         self._urls = _Pairs()
@@ -117,6 +130,7 @@ class ColumnWriter:
             ("domain", registrable(site)),
             ("language", language_code(document.language)),
             ("filetype", document.filetype.lower()),
+            (AUTHOR, document.author or ""),
         ):
             codes = self._codes[name]
             self._coded[name].append(codes.setdefault(value, len(codes)))
@@ -155,7 +169,7 @@ class ColumnWriter:
         add_strings(writer, "written", self._written)
         order = sorted(range(len(self._addresses)), key=self._addresses.__getitem__)
         writer.add("address.order", np.array(order, np.int32))
-        for name in CODED:
+        for name in (*CODED, AUTHOR):
             writer.add(f"{name}.code", np.array(self._coded[name], np.int32))
             add_strings(writer, name, list(self._codes[name]))
         for name, values in self._numbers.items():
@@ -208,6 +222,13 @@ class Columns:
 
     def __getitem__(self, name: str) -> Array:
         return self._arrays[name]
+
+    @property
+    def authors(self) -> tuple[list[str], Array] | None:
+        """(texts, code of each row), "" for none; None in a segment that was written without."""
+        if f"{AUTHOR}.code" not in self._arrays:
+            return None
+        return strings_of(self._arrays, AUTHOR).all(), self._arrays[f"{AUTHOR}.code"]
 
     def rows_of(self, name: str, key: int) -> Longs:
         """Local rows whose id, URL or link target (`name`: id, url, link) has this hash."""

@@ -1,6 +1,7 @@
 """The documents of a collection, in SQLite: the truth that every index can be rebuilt from.
 
-`DocumentStore(path)` is a DocumentSink: `add` is all or nothing and upserts by id, `remove` leaves a tombstone.
+`DocumentStore(path)` is a DocumentSink: `add` is all or nothing and upserts by id, `remove` leaves a tombstone. `stage`
+and `commit` are the two halves of `add`, for who has to do something in between (build.py).
 Every commit that changes something gets the next revision; a document that is what it was keeps its own, so
 `snapshot().changes(since)` names what happened after `since`. WAL and synchronous=FULL: what `add` returned from
 survives kill -9 and power loss; any number of threads and processes may use one file.
@@ -21,8 +22,10 @@ from typing import Final
 
 from indexer.errors import CollectionBusyError, DocumentsError
 from indexer.limits import DOCUMENTS_FORMAT, StoreLimits
-from indexer.rows import COLUMNS, SIGN, Row, clean, encode
+from indexer.lock import deleted
+from indexer.rows import COLUMNS, SIGN, Row, clean
 from indexer.snapshot import Snapshot, Version
+from indexer.staged_snapshot import StagedSnapshot
 from indexer.staging import Staging
 from indexer.storage import storage_full
 from indexer.urls import url_key
@@ -55,7 +58,7 @@ _FETCHED: Final = COLUMNS.index("fetched_at")
 
 
 class DocumentStore:
-    """See the module. Opening creates the file; `close` (or `with`) lets go of it."""
+    """See the module. Opening creates the file, and never its folder; `close` (or `with`) lets go of it."""
 
     def __init__(self, path: Path, limits: StoreLimits | None = None) -> None:
         self.path = path
@@ -63,10 +66,8 @@ class DocumentStore:
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
         self._process = os.getpid()
-        with storage_full(path), self._translated():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with self._connected() as connection:
-                _prepare(connection, path, limits)
+        with storage_full(path), self._translated(), self._connected() as connection:
+            _prepare(connection, path, limits)
 
     # ------------------------------------------------------------ the sink
 
@@ -76,15 +77,32 @@ class DocumentStore:
         Returns how many were new or changed. Memory stays flat: a large batch is staged in an unlinked file.
         Raises StorageFullError, CollectionBusyError (a writer held the file for 30 s), DocumentsError.
         """
-        with storage_full(self.path), Staging(self.path.parent, self._limits) as staged:
-            for document in documents:
-                if not document.id:
-                    raise DocumentsError(f"a document without id cannot be stored (url {document.url!r})")
-                staged.put(encode(document, self._limits))
-            if not staged.used:
+        with self.stage() as staged:
+            staged.add(documents)
+            return self.commit(staged)
+
+    def stage(self) -> Staging:
+        """Where documents wait for `commit`; the caller closes it."""
+        return Staging(self.path.parent, self._limits)
+
+    def commit(self, staged: Staging, generation: str | None = None, *, revised: bool = False) -> int:
+        """Store what is staged, all or none; returns how many were new or changed. Raises as `add` does.
+
+        `generation`: the one that holds these documents; from the same instant on, `self.generation` is its id.
+        `revised`: it was built for the next revision, so there is one, even when somebody else stored the same
+        documents meanwhile: what else came with them is not in that generation.
+        """
+        with storage_full(self.path):
+            if not staged:
                 return 0
             with self._writing() as connection:
-                return self._upsert(connection, staged.batches())
+                revision = _next_revision(connection)
+                changed = self._upsert(connection, revision, staged.batches())
+                if changed or revised:
+                    _set_revision(connection, revision)
+                if generation is not None:
+                    connection.execute("INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (generation,))
+                return changed
 
     def remove(self, ids: Iterable[str]) -> int:
         """Forget them; unknown ids are no error; returns how many were there."""
@@ -131,14 +149,22 @@ class DocumentStore:
     # ------------------------------------------------------------ reading
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
-        """A consistent view for as long as the block runs."""
+    def snapshot(self, staged: Staging | None = None) -> Iterator[Snapshot]:
+        """A consistent view for as long as the block runs; with `staged`, as if that were committed already."""
         with self._translated(), self._connected() as connection:
             connection.execute("BEGIN")
             try:
-                yield Snapshot(connection, self._limits)
+                whole = Snapshot(connection, self._limits)
+                yield whole if staged is None else StagedSnapshot(connection, self._limits, staged)
             finally:
                 connection.execute("ROLLBACK")
+
+    @property
+    def generation(self) -> str | None:
+        """The generation that was committed together with documents, the last one; see generation.settle."""
+        with self._translated(), self._connected() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()
+        return None if row is None else str(row[0])
 
     @property
     def version(self) -> Version:
@@ -184,8 +210,8 @@ class DocumentStore:
 
     # ------------------------------------------------------------ within
 
-    def _upsert(self, connection: sqlite3.Connection, staged: Iterator[list[Row]]) -> int:
-        revision, changed = _next_revision(connection), 0
+    def _upsert(self, connection: sqlite3.Connection, revision: int, staged: Iterator[list[Row]]) -> int:
+        changed = 0
         for batch in staged:
             known = {
                 id: (fingerprint, fetched_at)
@@ -209,8 +235,6 @@ class DocumentStore:
                 connection.execute("INSERT OR REPLACE INTO bodies VALUES (?, ?, ?)", (number, row.text, row.links))
                 connection.execute("INSERT OR REPLACE INTO edges VALUES (?, ?)", (number, row.edges))
                 connection.executemany("INSERT OR IGNORE INTO anchors VALUES (?, ?)", row.anchors)
-        if changed:
-            _set_revision(connection, revision)
         return changed
 
     @contextmanager
@@ -248,6 +272,8 @@ class DocumentStore:
         try:
             yield
         except sqlite3.OperationalError as error:
+            if not self.path.parent.is_dir():
+                raise deleted(self.path.parent) from error
             if error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 raise CollectionBusyError(
                     f"documents of collection {self.path.parent.name!r} are being written by another process "

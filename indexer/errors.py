@@ -17,6 +17,9 @@ ForageError
     ├── StorageFullError             no space left; what was there before is untouched
     ├── EmbedderMismatchError        vectors of two models must not meet
     ├── ModelError                   an embedding model is missing, broken or of a kind that cannot run
+    │   ├── InvalidModelError        what was given is no model of the kind that rescoring asks for (422)
+    │   └── ModelMissingError        a model that a request names is not on this machine (422)
+    │       └── ModelNotFoundError   no uploaded model has this name or version (404)
     └── SettingsMismatchError        segments of two splitters or analyzers must not meet
 """
 
@@ -110,3 +113,18 @@ class SettingsMismatchError(IndexerError):
 class ModelError(IndexerError):
     code = "model_unavailable"
     status = 503
+
+
+class InvalidModelError(ModelError):
+    code = "invalid_model"
+    status = 422
+
+
+class ModelMissingError(ModelError):
+    code = "model_missing"
+    status = 422
+
+
+class ModelNotFoundError(ModelMissingError):
+    code = "model_not_found"
+    status = 404

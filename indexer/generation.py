@@ -9,7 +9,9 @@
 
 Given a collection, returns the generation to serve: the one that HEAD names, verified, or the last good one with a
 notice of what is wrong. A commit renames a finished folder into place and then switches HEAD: a crash at any
-instant leaves the old or the new, whole. Ids sort by age. Not for building (build.py) or searching (local.py).
+instant leaves the old or the new, whole. Documents that come with a generation are committed right before
+(`publish`), and `settle` finishes or forgets what was interrupted there. Ids sort by age. Not for building (build.py)
+or searching (local.py).
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import secrets
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -30,7 +32,8 @@ from typing import Final
 from indexer.errors import GenerationCorruptError, GenerationError, GenerationNotFoundError
 from indexer.limits import BuildLimits
 from indexer.manifest import MANIFEST, Manifest, from_bytes
-from indexer.storage import hash_file, sync_folder, write_atomically
+from indexer.storage import hash_file, replacing, sync_folder, write_atomically
+from ranking.shown import shown
 from ranking.types import Notice
 
 GENERATIONS: Final = "generations"
@@ -40,6 +43,8 @@ SKETCHES: Final = "sketches"
 OVERLAY: Final = "overlay"
 FINGERPRINTS: Final = "fingerprints.npy"
 TEMPORARY: Final = ".tmp-"
+READY: Final = ".ready-"
+"""A folder of this name and the id is whole and waits for its documents to be committed."""
 _ID: Final = re.compile(r"(\d{8})-[0-9a-f]{6}", re.ASCII)
 _SHOWN: Final = 3  # damaged files named in a message
 _REMEMBERED: Final = 100_000  # verified files
@@ -136,10 +141,10 @@ def read_generation(collection: Path, id: str) -> Generation:
     folder = collection / GENERATIONS / id
     if not _ID.fullmatch(id) or not folder.is_dir():
         ids = generation_ids(collection)
-        near = get_close_matches(id, ids, n=1)
+        near = get_close_matches(id[: 2 * len(ids[0])], ids, n=1) if ids else []
         kept = ", ".join(reversed(ids[-_SHOWN:])) or "none yet"
         raise GenerationNotFoundError(
-            f"collection {collection.name!r} has no generation {id!r}; the latest are: {kept}",
+            f"collection {collection.name!r} has no generation {shown(id)}; the latest are: {kept}",
             path="generation",
             hint="leave generation out to search the current one",
             did_you_mean=near[0] if near else None,
@@ -209,16 +214,44 @@ def open_current(collection: Path) -> Current:
 
 def switch_head(collection: Path, id: str) -> None:
     """From the rename inside on, readers get this generation."""
-    write_atomically(collection / HEAD, f"{id}\n".encode())
+    write_atomically(collection / HEAD, _pointer(id))
 
 
-def publish(collection: Path, temporary: Path, id: str) -> Path:
-    """A finished and synced folder becomes generation `id` and the current one. For the holder of the lock."""
+def _pointer(id: str) -> bytes:
+    return f"{id}\n".encode()
+
+
+def publish(collection: Path, temporary: Path, id: str, commit: Callable[[], object] | None = None) -> Path:
+    """A finished and synced folder becomes generation `id` and the current one. For the holder of the lock.
+
+    `commit` makes the documents durable that come with it, and their store name this generation. That is the instant:
+    when it raises nothing has happened, and when it returned only renames are left, which `settle` can do as well.
+    """
     folder = collection / GENERATIONS / id
-    temporary.rename(folder)
-    sync_folder(folder.parent)
-    switch_head(collection, id)
+    ready = folder.with_name(f"{READY}{id}")
+    with replacing(collection / HEAD, _pointer(id)):
+        temporary.rename(ready)
+        sync_folder(folder.parent)
+        if commit is not None:
+            commit()
+        ready.rename(folder)
+        sync_folder(folder.parent)
     return folder
+
+
+def settle(collection: Path, committed: str | None) -> None:
+    """Finish or forget what `publish` left when it was interrupted: the generation that the documents' store names
+    (`committed`) becomes the current one, any other that waits is removed. For the holder of the lock."""
+    folder = collection / GENERATIONS
+    for ready in folder.glob(f"{READY}*"):
+        if ready.name == f"{READY}{committed}":
+            ready.rename(folder / ready.name.removeprefix(READY))
+            sync_folder(folder)
+        else:
+            shutil.rmtree(ready, ignore_errors=True)
+    newest = max(generation_ids(collection), default=None)
+    if committed is not None and committed == newest != head_id(collection):
+        switch_head(collection, committed)
 
 
 @contextmanager

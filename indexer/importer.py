@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import numpy as np
 import xxhash
@@ -21,7 +21,11 @@ from indexer.limits import IngestLimits
 from indexer.lines import Line, read_lines
 from indexer.urls import page_id
 from ranking.ports import DocumentSink
+from ranking.shown import cut, shown
 from ranking.types import Document, Notice
+
+_COUNTED: Final = 1_000
+"""Unknown fields by name that are counted: memory must not grow with the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,8 @@ class _Reader:
                 if len(self.repaired) < self.limits.notices_shown:
                     self.repaired.append(number)
             for name in read.folded:
-                self.folded[name] = self.folded.get(name, 0) + 1
+                if name in self.folded or len(self.folded) < _COUNTED:
+                    self.folded[name] = self.folded.get(name, 0) + 1
             yield read.document
         if self.bad:
             raise self._refusal()
@@ -98,20 +103,21 @@ class _Reader:
         return len(np.unique(np.frombuffer(self.keys, dtype=np.uint64))) if self.keys else 0
 
     def notices(self) -> Iterator[Notice]:
-        shown = self.limits.notices_shown
+        most = self.limits.notices_shown
         if not self.lines:
             yield Notice("no_documents", "the file has no lines: nothing was stored")
         if duplicates := self._duplicates():
-            pairs = ", ".join(f"lines {first} and {last}" for first, last in duplicates[:shown])
-            more = f" and {len(duplicates) - shown:,} more" if len(duplicates) > shown else ""
+            pairs = ", ".join(f"lines {first} and {last}" for first, last in duplicates[:most])
+            more = f" and {len(duplicates) - most:,} more" if len(duplicates) > most else ""
             message = f"{len(duplicates):,} lines repeat the id of an earlier one, the last wins: {pairs}{more}"
             yield Notice("duplicate_ids", message)
         if self.folded:
-            names = [f"{name!r} ({count:,} lines)" for name, count in self.folded.items()]
-            more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
+            names = [f"{shown(name)} ({count:,} lines)" for name, count in self.folded.items()]
+            least = "at least " if len(names) == _COUNTED else ""
+            more = f" and {least}{len(names) - most:,} more" if len(names) > most else ""
             yield Notice(
                 "unknown_fields",
-                f"fields that are not ours went into metadata: {', '.join(names[:shown])}{more}; "
+                f"fields that are not ours went into metadata: {', '.join(names[:most])}{more}; "
                 f"ours are {', '.join(FIELDS)}",
             )
         if self.repairs:
@@ -134,14 +140,14 @@ class _Reader:
         return sorted(pairs, key=lambda pair: pair[1])
 
     def _refusal(self) -> IngestError:
-        shown = [f"line {number}: {problem.message}" for number, problem in self.problems]
-        if self.bad > len(shown):
-            shown.append(f"and {self.bad - len(shown):,} more")
+        named = [f"line {number}: {problem.message}" for number, problem in self.problems]
+        if self.bad > len(named):
+            named.append(f"and {self.bad - len(named):,} more")
         many = f"{self.bad:,} of {self.lines:,} lines are bad" if self.bad > 1 else f"1 of {self.lines:,} lines is bad"
         number, first = self.problems[0]
         error = IngestError(
-            f"{many}, nothing was stored:\n" + "\n".join(shown),
-            path=f"line {number}" + (f", {first.field}" if first.field else ""),
+            f"{many}, nothing was stored:\n" + "\n".join(named),
+            path=f"line {number}" + (f", {cut(first.field)}" if first.field else ""),
             hint="mend these lines and send the file again: each is an object of id or url, title, text or html, and "
             "optionally " + ", ".join(name for name in FIELDS if name not in ("id", "url", "title", "text", "html")),
             did_you_mean=first.did_you_mean,

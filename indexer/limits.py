@@ -43,6 +43,8 @@ class IngestLimits:
     max_url_characters: int = limit(8_192, "characters", "what common servers and browsers still take")
     max_id_characters: int = limit(512, "characters", "an id is a key that every result repeats")
     max_metadata_bytes: int = limit(65_536, "bytes of JSON", "metadata rides along with every stored document")
+    max_metadata_depth: int = limit(32, "levels", "nobody nests deeper by hand; JSON libraries end at some hundred")
+    max_unknown_fields: int = limit(256, "fields of a line", "each is compared with ours; exports carry some twenty")
     errors_shown: int = limit(20, "lines", "enough to see the pattern; the total is said beside it")
     notices_shown: int = limit(10, "examples", "as errors_shown, for what was repaired")
     language_characters: int = limit(1_000, "characters", "more text does not change the verdict (0.4 ms a page)")

@@ -7,7 +7,7 @@ generation of tens of thousands of pages opens in milliseconds. Not for building
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -15,13 +15,17 @@ from typing import Any, Final
 
 import numpy as np
 
+from indexer.facets import facets
 from indexer.filters import Conditions
+from indexer.lexicon import Lexicon
 from indexer.passage_evidence import passage_evidence
 from indexer.reader import Holdings, Segment
 from indexer.recall import Recall
 from indexer.settings import TANTIVY_FROM
+from indexer.values import Values
 from ranking.types import (
     CollectionStatistics,
+    Doubles,
     Evidence,
     Floats,
     Node,
@@ -30,11 +34,13 @@ from ranking.types import (
     Plan,
     StoredDocument,
     TermStatistics,
+    VocabularyWord,
 )
 
 DESCRIBED: Final = 100  # names per list of describe()
 SAMPLES: Final = 10  # titles in describe()
 NEIGHBOURS: Final = 24  # ids and URLs on each side in sorted order that near_ids compares
+COMPARED: Final = 256  # characters of a name that near_ids compares: few have more, and their beginnings tell
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,7 +53,9 @@ class LocalIndex:
     ) -> None:  # fmt: skip
         self._held = Holdings(generation, segments, overlay, embedder, dimension)
         self._conditions = Conditions(self._held)
-        self._recall = Recall(self._held, self._conditions, tantivy_from)
+        self._values = Values(self._held)
+        self._lexicon = Lexicon(self._held.terms)
+        self._recall = Recall(self._held, self._conditions, self._values, tantivy_from)
 
     @property
     def statistics(self) -> CollectionStatistics:
@@ -58,6 +66,15 @@ class LocalIndex:
 
     def count(self, node: Node | None) -> int:
         return self._conditions.count(node)
+
+    def vocabulary(self, kind: str, text: str, *, limit: int, distance: int = 1) -> tuple[VocabularyWord, ...]:
+        return self._lexicon.find(kind, text, limit, distance)
+
+    def quantiles(self, name: str) -> Doubles | None:
+        return self._values.quantiles(name)
+
+    def facets(self, node: Node | None, names: Sequence[str], limit: int) -> Mapping[str, tuple[tuple[str, int], ...]]:
+        return facets(self._values, self._conditions.mask(node), names, limit)
 
     def recall(self, plan: Plan) -> Evidence:
         return self._recall.run(plan)
@@ -120,30 +137,39 @@ class LocalIndex:
 
     def near_ids(self, reference: str, limit: int = 3) -> tuple[str, ...]:
         """Nearest by edit similarity among the neighbours in sorted order: what begins alike is found, whatever the
-        size of the collection."""
-        names: dict[str, float] = {}
+        size of the collection. Of long names the beginnings are compared: the cost is the product of the lengths."""
+        compare = SequenceMatcher(b=reference[:COMPARED], autojunk=False)
+        best: list[tuple[float, str]] = []
+        for name in sorted({*self._near_urls(reference), *self._near_own_ids(reference)}):
+            compare.set_seq1(name[:COMPARED])
+            if len(best) < limit or compare.quick_ratio() > -best[-1][0]:
+                best = sorted([*best, (-compare.ratio(), name)])[:limit]
+        return tuple(name for _, name in best)
+
+    def _near_urls(self, reference: str) -> list[str]:
+        address = reference.partition("://")[2] or reference
+        near = []
         for segment in self._held.segments:
             columns = segment.columns
-            address = reference.partition("://")[2] or reference
             at = bisect_left(columns.address_order, address, key=lambda row, held=columns: held.addresses[row])  # type: ignore[misc]
             rows = columns.address_order[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS].tolist()
-            for row in rows:
-                if self._held.live[row + segment.offset]:
-                    names[columns.urls[row]] = 0.0
-            names.update(dict.fromkeys(self._near_segment_ids(segment, reference), 0.0))
-        compare = SequenceMatcher(b=reference, autojunk=False)
-        for name in names:
-            compare.set_seq1(name)
-            names[name] = compare.ratio()
-        return tuple(sorted(names, key=lambda name: (-names[name], name))[:limit])
+            live = (row for row in rows if self._held.live[row + segment.offset])
+            near += [(columns.addresses[row], columns.urls[row]) for row in live]
+        near.sort()
+        at = bisect_left(near, (address,))
+        return [url for _, url in near[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS]]
 
-    def _near_segment_ids(self, segment: Segment, reference: str) -> list[str]:
-        rank = self._held.rank[segment.offset : segment.offset + segment.documents]
-        order = np.argsort(rank)
-        ids = segment.columns.ids
-        at = bisect_left(order, reference, key=lambda row: ids[row])
-        near = order[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS]
-        return [ids[row] for row in near.tolist() if self._held.live[row + segment.offset]]
+    def _near_own_ids(self, reference: str) -> list[str]:
+        near = []
+        for segment in self._held.segments:
+            rank = self._held.rank[segment.offset : segment.offset + segment.documents]
+            order, ids = np.argsort(rank), segment.columns.ids
+            at = bisect_left(order, reference, key=lambda row, held=ids: held[row])  # type: ignore[misc]
+            rows = order[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS].tolist()
+            near += [ids[row] for row in rows if self._held.live[row + segment.offset]]
+        near.sort()
+        at = bisect_left(near, reference)
+        return near[max(at - NEIGHBOURS, 0) : at + NEIGHBOURS]
 
     def describe(self) -> dict[str, Any]:
         held = self._held

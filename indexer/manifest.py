@@ -48,7 +48,7 @@ class Manifest:
     revision: int
     documents: int  # live
     rows: int  # with deleted ones
-    passages: int  # with those of deleted rows
+    passages: int  # of live documents
     embedder: str | None
     dimension: int
     settings: Mapping[str, Any]  # of splitter, analyzer and embedded text

@@ -11,15 +11,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from indexer.analyze import algorithm_of, body_tokens, stem, url_depth, url_tokens
 from indexer.columns import language_code, quality_of, site_of_document
 from indexer.memory_pages import Page, Walk
+from indexer.memory_retrievers import Found, Retrievers, by_authority
+from indexer.memory_values import facets, labels, number, quantiles
+from indexer.memory_words import vocabulary
 from indexer.settings import IndexSettings
 from indexer.split import embedding_text, split
+from ranking.constants import ALSO_RECALLED
 from ranking.identity import number_of
 from ranking.ports import Embedder
 from ranking.text import tokenize
@@ -27,20 +31,19 @@ from ranking.types import (
     FIELDS,
     CollectionStatistics,
     Document,
+    Doubles,
     Evidence,
     Floats,
     Node,
     Passage,
     PassageEvidence,
     Plan,
-    PlannedRetriever,
     PlannedTerm,
     Positions,
     StoredDocument,
     TermStatistics,
+    VocabularyWord,
 )
-
-_DECIMALS: Final = 9
 
 
 class MemoryIndex:
@@ -138,10 +141,22 @@ class MemoryIndex:
             found.append(TermStatistics(token, forms, len(set().union(*holders.values())), field_df, surface))
         return tuple(found)
 
-    # ------------------------------------------------------------ conditions
+    def vocabulary(self, kind: str, text: str, *, limit: int, distance: int = 1) -> tuple[VocabularyWord, ...]:
+        return vocabulary(self._pages.values(), kind, text, limit, distance)
+
+    # ------------------------------------------------------------ conditions and values
 
     def count(self, node: Node | None) -> int:
-        return sum(self._walk.satisfies(page, node, True) for page in self._pages.values())
+        return len(self._satisfying(node))
+
+    def quantiles(self, name: str) -> Doubles | None:
+        return quantiles(self._pages.values(), name)
+
+    def facets(self, node: Node | None, names: Sequence[str], limit: int) -> dict[str, tuple[tuple[str, int], ...]]:
+        return facets(self._satisfying(node), names, limit)
+
+    def _satisfying(self, node: Node | None) -> list[Page]:
+        return [page for page in self._pages.values() if self._walk.satisfies(page, node, True)]
 
     # ------------------------------------------------------------ recall
 
@@ -149,47 +164,22 @@ class MemoryIndex:
         allowed = {
             id: page for id, page in self._pages.items() if self._walk.satisfies(page, plan.condition, plan.stem)
         }
-        found: dict[str, list[str]] = {}
-        for retriever in plan.retrievers:
-            if retriever.type == "bm25":
-                found[retriever.name] = self._lexical(plan, retriever, allowed)
-            elif plan.vector is not None and self._embedder is not None:
-                found[retriever.name] = self._dense(plan.vector, retriever.k, allowed)
-        ids = {id for names in found.values() for id in names}
-        others = sorted(allowed.keys() - ids, key=lambda id: (-self._pages[id].authority, id))
-        ids |= set(others[: max(min(plan.minimum, len(allowed)) - len(ids), 0)])
-        pages = [self._pages[id] for id in sorted(ids)]
-        return self._evidence(plan, pages, found, len(allowed))
-
-    def _lexical(self, plan: Plan, retriever: PlannedRetriever, allowed: Mapping[str, Page]) -> list[str]:
-        parameters = retriever.parameters
-        scores = {}
-        for id, page in allowed.items():
-            score = 0.0
-            for field, weight in parameters["fields"].items():
-                for planned in plan.terms:
-                    if planned.kept and planned.scored and (not planned.term.fields or field in planned.term.fields):
-                        gain = self._bm25(page, field, planned, parameters["k1"], parameters["b"])
-                        score += weight * planned.idf * planned.term.boost * gain
-            if score > 0:
-                scores[id] = round(score, _DECIMALS)
-        return sorted(scores, key=lambda id: (-scores[id], id))[: retriever.k]
-
-    def _bm25(self, page: Page, field: str, planned: PlannedTerm, k1: float, b: float) -> float:
-        tf = self._tf(page, field, planned)
-        average = self._statistics.average_length[field] or 1.0
-        norm = k1 * (1 - b + b * len(page.tokens[field]) / average)
-        return tf * (k1 + 1) / (tf + norm) if tf else 0.0
+        retrievers = Retrievers(self._pages, self._walk, self._statistics.average_length)
+        found = {retriever.name: retrievers.find(plan, retriever, allowed) for retriever in plan.retrievers}
+        ids = {id for one in found.values() for id in one.ids}
+        ids |= {id for id in plan.include if id in allowed}
+        if plan.also is not None:
+            fitting = [page for page in allowed.values() if self._walk.satisfies(page, plan.also, plan.stem)]
+            ids |= set(by_authority(fitting)[:ALSO_RECALLED])
+        others = by_authority(page for id, page in allowed.items() if id not in ids)
+        ids |= set(others[: max(plan.minimum - len(ids), 0)])
+        return self._evidence(plan, [self._pages[id] for id in sorted(ids)], found, len(allowed))
 
     def _tf(self, page: Page, field: str, planned: PlannedTerm) -> int:
         known = planned.statistics
         return len(self._walk.hits(page, field, known.token, known.forms, known.exact))
 
-    def _dense(self, vector: Floats, k: int, allowed: Mapping[str, Page]) -> list[str]:
-        passages = [(-float(own @ vector), id) for id, page in allowed.items() for own in page.vectors]
-        return list(dict.fromkeys(id for _, id in sorted(passages)[:k]))
-
-    def _evidence(self, plan: Plan, pages: Sequence[Page], found: Mapping[str, list[str]], allowed: int) -> Evidence:
+    def _evidence(self, plan: Plan, pages: Sequence[Page], found: Mapping[str, Found], allowed: int) -> Evidence:
         size = len(pages)
         tf = np.zeros((len(FIELDS), len(plan.terms), size), np.float32)
         phrases = np.zeros((len(plan.query.phrases), size), np.float32)
@@ -219,6 +209,7 @@ class MemoryIndex:
             tf[:] = 0
         if "dense" not in plan.needs:
             cosine[:] = np.nan
+        if "dense_mean" not in plan.needs:
             mean[:] = np.nan
         flat = [(at, t) for own in hits for at, t in sorted(own)]
         return Evidence(
@@ -226,10 +217,8 @@ class MemoryIndex:
             ids=tuple(page.document.id for page in pages),
             rows=np.array([page.row for page in pages], np.int64),
             ranks={
-                retriever.name: np.array(
-                    [_rank(found.get(retriever.name, []), page.document.id) for page in pages], np.int32
-                )
-                for retriever in plan.retrievers
+                name: np.array([_rank(one.ids, page.document.id) for page in pages], np.int32)
+                for name, one in found.items()
             },
             tf=tf,
             dl=np.array([[len(page.tokens[name]) for page in pages] for name in FIELDS], np.float32).reshape(
@@ -254,6 +243,18 @@ class MemoryIndex:
                 for operator in plan.query.operators
             ),
             allowed=allowed,
+            scores={
+                name: np.array([one.scores.get(page.document.id, math.nan) for page in pages], np.float64)
+                for name, one in found.items()
+                if one.scores is not None
+            },
+            probes=np.array(
+                [[self._walk.satisfies(page, node, plan.stem) for page in pages] for node in plan.probes], np.bool_
+            ).reshape(len(plan.probes), size)
+            if plan.probes
+            else None,
+            numbers={name: np.array([number(page, name) for page in pages], np.float64) for name in plan.numbers},
+            labels={name: labels(pages, name) for name in plan.labels},
         )
 
     def _attributes(self, pages: Sequence[Page]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from indexer.settings import RELATED_DOCUMENTS, STEMMED_LANGUAGES, STEMMED_SHARE
 from indexer.urls import canonical_url, url_key
 from ranking.dates import parse_date
 from ranking.errors import ForageError
+from ranking.globs import compile_glob
 from ranking.text import tokenize
 from ranking.types import FIELDS, All, Any_, Document, Filter, Floats, Node, Not, Passage, Phrase, Prefix, Term
 
@@ -73,14 +74,15 @@ class Walk:
 
     def phrase(self, page: Page, field: str, phrase: Phrase) -> int:
         """Positions at which the phrase can begin, by trying every combination of its tokens' positions."""
-        surfaces = [written for written, _ in page.tokens[field]]
-        places = [[at for at, written in enumerate(surfaces) if written == token] for token in phrase.tokens]
+        reach = len(phrase.tokens) - 1 + phrase.slop
+        places = [[at for at, (written, _) in enumerate(page.tokens[field]) if written == t] for t in phrase.tokens]
         starts = set()
-        for spots in product(*places):
-            if len(set(spots)) < len(spots) or (phrase.ordered and list(spots) != sorted(spots)):
-                continue
-            if max(spots) - min(spots) - (len(spots) - 1) <= phrase.slop:
-                starts.add(min(spots))
+        for start in {at for own in places for at in own}:
+            for spots in product(*([at for at in own if start <= at <= start + reach] for own in places)):
+                if len(set(spots)) < len(spots) or min(spots) != start:
+                    continue
+                if not phrase.ordered or list(spots) == sorted(spots):
+                    starts.add(start)
         return len(starts)
 
     def satisfies(self, page: Page, node: Node | None, stemmed: bool) -> bool:
@@ -130,6 +132,8 @@ class Walk:
                     for url in (document.url, document.url.partition("://")[2])
                     if ("://" in value) == ("://" in url)
                 )
+            case "url_glob":
+                return compile_glob(value).matches(document.url)
             case "metadata":
                 return _metadata(document.metadata.get(node.name), node)
             case "link":
@@ -210,17 +214,18 @@ def _same(value: float | str, wanted: Any) -> bool:
     if isinstance(wanted, bool):
         return value == json.dumps(wanted)
     if isinstance(wanted, str):
-        return value == wanted or (isinstance(value, float) and _is_number(wanted) and value == float(wanted))
+        return value == wanted or (isinstance(value, float) and is_number(wanted) and value == float(wanted))
     return value == wanted or value == json.dumps(wanted)
 
 
 def _ordered(value: float | str, wanted: Any, bound: str) -> bool:
     if isinstance(value, float):
-        return _is_number(wanted) and bool(_BOUNDS[bound](value, float(wanted)))
+        return is_number(wanted) and bool(_BOUNDS[bound](value, float(wanted)))
     return isinstance(wanted, str) and bool(_BOUNDS[bound](value, wanted))
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number or the text of one."""
     try:
         return math.isfinite(float(value))
     except ValueError:

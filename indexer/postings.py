@@ -20,6 +20,9 @@ from ranking.types import Ints, Longs
 CACHE_BYTES: Final = 16_000_000
 """For postings that are made of others, per field: of single surfaces, and of the places of one term together."""
 
+COUNTED_SHARE: Final = 16
+"""Postings that are more than this part of the documents are counted by document; fewer are sorted."""
+
 _POSTING_BYTES: Final = 12
 _MINIMUM_CACHED: Final = 4
 Place = tuple[int, int]
@@ -68,9 +71,13 @@ class Field:
         parts = [part for part in parts if len(part[0])]
         if len(parts) < 2:
             return parts[0] if parts else (np.empty(0, np.int32), np.empty(0, np.uint16))
-        documents, inverse = np.unique(np.concatenate([part[0] for part in parts]), return_inverse=True)
-        frequencies = np.bincount(inverse, weights=np.concatenate([part[1] for part in parts]))
-        return documents, frequencies.astype(np.int64)
+        every, many = (np.concatenate(column) for column in zip(*parts, strict=True))
+        if len(every) * COUNTED_SHARE < len(self.length):
+            documents, inverse = np.unique(every, return_inverse=True)
+            return documents, np.bincount(inverse, weights=many).astype(np.int64)
+        counts = np.bincount(every, weights=many)
+        documents = np.flatnonzero(counts)
+        return documents.astype(np.int32), counts[documents].astype(np.int64)
 
     def _place(self, stem: int, variant: int) -> tuple[Ints, Array]:
         low, high = self.slice(stem)

@@ -182,6 +182,27 @@ class Holdings:
             found.extend([names[row] for row in local.tolist()])
         return found
 
+    def urls(self, rows: Longs) -> list[str]:
+        """URLs of rows in any order."""
+        order = np.argsort(rows)
+        found = np.empty(len(rows), object)
+        for segment, which, local in self.parts(rows[order]):
+            found[order[which]] = segment.columns.urls.take(local)
+        return list(found)
+
+    def most_authoritative(self, among: Mask, k: int) -> Longs:
+        """The first k of these rows, by authority and then id."""
+        found: Longs = self.best[among[self.best]][:k]
+        return found
+
+    @cached_property
+    def url_order(self) -> Longs:
+        """All rows by URL without its scheme, ties by id."""
+        urls = self.urls(np.arange(self.rows, dtype=np.int64))
+        rests = [rest if found else url for url in urls for _, found, rest in [url.partition("://")]]
+        by_id = np.argsort(self.rank).tolist()
+        return np.array(sorted(by_id, key=rests.__getitem__), np.int64)
+
     def names(self, rows: Longs) -> list[str]:
         """Ids of rows in any order; their rows are remembered, for what recall names is fetched right after."""
         if self._names is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.assembly import Assembly, Limits
-from indexer.build import best_parent
+from indexer.build import best_parent, settled
 from indexer.documents import DOCUMENTS, DocumentStore
 from indexer.errors import GenerationCorruptError
 from indexer.generation import GENERATIONS, clean_orphans
@@ -31,6 +31,7 @@ def salvage(collection: Path, limits: Limits | None = None) -> str:
         storage_full(collection / GENERATIONS),
         writer_lock(collection, limits.build.lock_seconds),
         DocumentStore(collection / DOCUMENTS) as store,
+        settled(collection, store),
         store.snapshot() as snapshot,
     ):
         clean_orphans(collection)

@@ -25,11 +25,19 @@ SCATTER_RATIO: Final = 12
 """A posting list up to so many times the candidates is read whole; a longer one is searched for each candidate."""
 
 
-MAX_TERMS: Final = 4_096
-"""Terms of one query: what 12 bits hold. 8,000 characters hold at most 4,000 words."""
+FEW_DOCUMENTS: Final = 64
+"""Up to so many, every posting list is searched: one way of reading costs less than two."""
 
-_POSITION_SHIFT: Final = 12
-_CANDIDATE_SHIFT: Final = 43
+
+_TERM_BITS: Final = 14
+"""16,384 terms of one query. In a script without spaces each character begins a pair, and NFKC spells some out as
+words: 8,149 different terms were made of 8,000 characters, too near to 13 bits."""
+
+_POSITION_BITS: Final = 29
+"""536 million tokens of one document: its text has at most 24 million characters (IngestLimits)."""
+
+_POSITION_SHIFT: Final = _TERM_BITS
+_CANDIDATE_SHIFT: Final = _TERM_BITS + _POSITION_BITS  # 20 bits of a signed 64 are left: under 1,048,576 candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,41 +72,46 @@ def bm25(
     b: float, rows: int,
 ) -> tuple[Doubles, int]:  # fmt: skip
     """(score of every row, 0 where nothing matches; postings read)."""
-    documents: list[Array] = []
-    frequencies: list[Array] = []
-    counts: list[int] = []
-    factors: list[float] = []
-    spans: list[tuple[str, int]] = []
+    where: list[Array] = []
+    gains: list[Array] = []
     for number, held in enumerate(sets):
         for name, weight in weights.items():
             field = held.fields.get(name)
             if field is None or not weight:
                 continue
-            total = 0
-            for term in terms:
-                if name not in term.fields or not term.places[number]:
-                    continue
-                found, tf = field.postings(term.places[number])
-                if len(found):
-                    documents.append(found + held.offset if held.offset else found)
-                    frequencies.append(tf)
-                    counts.append(len(found))
-                    factors.append(term.weight * weight * (k1 + 1))
-                    total += len(found)
-            if total:
-                spans.append((name, total))
-    if not documents:
+            asked = [(term.places[number], term.weight * weight * (k1 + 1)) for term in terms if name in term.fields]
+            documents, tf, factor = _postings_of(field, [one for one in asked if one[0]])
+            if len(documents):
+                found = documents + held.offset if held.offset else documents
+                where.append(found)
+                gains.append(factor * tf / (tf + norms.of(name, k1, b)[found]))
+    if not where:
         return np.zeros(rows), 0
-    where = np.concatenate(documents)
-    tf = np.concatenate(frequencies).astype(np.float64)
-    gain = np.repeat(np.array(factors), counts)
-    gain *= tf
-    at = 0
-    for name, total in spans:
-        tf[at : at + total] += norms.of(name, k1, b)[where[at : at + total]]
-        at += total
-    gain /= tf
-    return np.bincount(where, weights=gain, minlength=rows).astype(np.float64, copy=False), len(where)
+    every = np.concatenate(where)
+    scores = np.bincount(every, weights=np.concatenate(gains), minlength=rows)
+    return scores.astype(np.float64, copy=False), len(every)
+
+
+def _postings_of(field: Field, asked: Sequence[tuple[tuple[Place, ...], float]]) -> tuple[Array, Doubles, Doubles]:
+    """(documents, frequencies, factor of each) of every term one after the other; a term is its places together."""
+    whole = [(places[0][0], factor) for places, factor in asked if len(places) == 1 and places[0][1] < 0]
+    stems = np.array([stem for stem, _ in whole], np.int64)
+    low, high = field.pointer[stems].astype(np.int64), field.pointer[stems + 1].astype(np.int64)
+    posting = ranges(low, high - low)
+    documents, frequencies = [field.documents[posting]], [field.frequencies[posting]]
+    factors, counts = [factor for _, factor in whole], (high - low).tolist()
+    for places, factor in asked:
+        if len(places) > 1 or places[0][1] >= 0:
+            found, many = field.postings(places)
+            documents.append(found)
+            frequencies.append(many)
+            factors.append(factor)
+            counts.append(len(found))
+    return (
+        np.concatenate(documents),
+        np.concatenate(frequencies).astype(np.float64),
+        np.array(factors, np.float64).repeat(counts),
+    )
 
 
 def best_rows(scores: Doubles, k: int, order: Array, allowed: Mask | None = None, signed: bool = False) -> Longs:
@@ -136,38 +149,56 @@ def find_hits(
 ) -> Hits | None:
     """Hits of each term's places in `documents` (ascending local numbers). `candidates`: the candidate that each of
     them is; `lookup`: the same by local number, -1 for every other document."""
-    limit = SCATTER_RATIO * max(len(documents), 1)
+    limit = SCATTER_RATIO * len(documents) if len(documents) > FEW_DOCUMENTS else 0
     whole: list[tuple[int, int, int, int, int]] = []  # term, stem, variant, low, high
-    parts: list[tuple[Array, Array, Array, Array, Array]] = []
+    searched: list[tuple[int, int, int, int, int]] = []
     for term, held in enumerate(places):
         for stem, variant in held:
             low, high = field.slice(stem)
-            if low == high:
-                continue
-            if high - low <= limit:
-                whole.append((term, stem, variant, low, high))
-            else:
-                which, posting = field.find(stem, documents)
-                if len(which):
-                    size = len(which)
-                    parts.append(
-                        (np.full(size, term), candidates[which], posting, np.full(size, stem), np.full(size, variant))
-                    )
-    if whole:
-        source = np.array(whole, np.int64)
-        counts = source[:, 4] - source[:, 3]
-        found = lookup[np.concatenate([field.documents[low:high] for _, _, _, low, high in whole])]
-        at = np.flatnonzero(found >= 0)
-        if len(at):
-            ends = np.cumsum(counts)
-            owner = np.searchsorted(ends, at, "right")
-            posting = at - (ends - counts)[owner] + source[owner, 3]
-            parts.append((source[owner, 0], found[at], posting, source[owner, 1], source[owner, 2]))
+            if low < high:
+                (whole if high - low <= limit else searched).append((term, stem, variant, low, high))
+    parts = [
+        *_hits_of_whole(field, whole, lookup),
+        *_hits_of_searched(field, searched, documents, candidates),
+    ]
     if not parts:
         return None
     if len(parts) == 1:
-        return Hits(*parts[0])
-    return Hits(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        return parts[0]
+    names = Hits.__dataclass_fields__
+    return Hits(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _hits_of_whole(field: Field, lists: Sequence[tuple[int, ...]], lookup: Array) -> list[Hits]:
+    """Short lists: all their documents are looked up."""
+    if not lists:
+        return []
+    source = np.array(lists, np.int64)
+    counts = source[:, 4] - source[:, 3]
+    found = lookup[np.concatenate([field.documents[low:high] for *_, low, high in lists])]
+    at = np.flatnonzero(found >= 0)
+    if not len(at):
+        return []
+    ends = np.cumsum(counts)
+    owner = np.searchsorted(ends, at, "right")
+    posting = at - (ends - counts)[owner] + source[owner, 3]
+    return [Hits(source[owner, 0], found[at], posting, source[owner, 1], source[owner, 2])]
+
+
+def _hits_of_searched(
+    field: Field, lists: Sequence[tuple[int, ...]], documents: Array, candidates: Array
+) -> list[Hits]:
+    """Long lists: every document is searched for in each."""
+    if not lists or not len(documents):
+        return []
+    source = np.array(lists, np.int64)
+    wanted = documents.astype(np.int32, copy=False)  # another type would copy the list
+    places = np.stack([field.documents[low:high].searchsorted(wanted) for *_, low, high in lists])
+    posting = np.minimum(places + source[:, 3:4], source[:, 4:5] - 1)
+    owner, which = (field.documents[posting] == wanted).nonzero()
+    if not len(owner):
+        return []
+    return [Hits(source[owner, 0], candidates[which], posting[owner, which], source[owner, 1], source[owner, 2])]
 
 
 def add_frequencies(
@@ -178,39 +209,45 @@ def add_frequencies(
     lookup: Array,
 ) -> None:
     """Add to `tf` [F, T, n] what find_hits and frequencies say of (place on the F axis, field, places of each term):
-    one gather for all fields, without the hits between."""
+    all terms of a field at once, without the hits between."""
     _, terms, size = tf.shape
     limit = SCATTER_RATIO * max(len(documents), 1)
     cells: list[Array] = []
     values: list[Array] = []
-    held_documents: list[Array] = []
-    held_frequencies: list[Array] = []
-    bases: list[int] = []
     for number, field, places in fields:
-        for term, held in enumerate(places):
-            base = (number * terms + term) * size
-            for stem, variant in held:
-                low, high = field.slice(stem)
-                if low == high:
-                    continue
-                if variant < 0 and high - low > limit:
-                    which, posting = field.find(stem, documents)
-                    cells.append(candidates[which] + base)
-                    values.append(field.frequencies[posting])
-                else:  # the field remembers the postings of single surfaces
-                    found, many = field.postings(((stem, variant),))
-                    held_documents.append(found)
-                    held_frequencies.append(many)
-                    bases.append(base)
-    if bases:
-        hit = lookup[np.concatenate(held_documents)]
+        asked = [(term, stem, variant) for term, held in enumerate(places) for stem, variant in held]
+        if not asked:
+            continue
+        term, stem, variant = np.array(asked, np.int64).T
+        base = (number * terms + term) * size
+        low, high = field.pointer[stem].astype(np.int64), field.pointer[stem + 1].astype(np.int64)
+        apart = (variant >= 0) | (high - low > limit)
+        counts = np.where(apart, 0, high - low)
+        posting = ranges(low, counts)
+        hit = lookup[field.documents[posting]]
         at = (hit >= 0).nonzero()[0]
-        counts = [len(part) for part in held_documents]
-        cells.append(np.array(bases).repeat(counts)[at] + hit[at])
-        values.append(np.concatenate(held_frequencies)[at])
+        cells.append(base.repeat(counts)[at] + hit[at])
+        values.append(field.frequencies[posting[at]])
+        for place in apart.nonzero()[0].tolist():
+            found = _apart(field, int(stem[place]), int(variant[place]), documents, candidates, lookup)
+            cells.append(found[0] + base[place])
+            values.append(found[1])
     if cells:
         counted = np.bincount(np.concatenate(cells), weights=np.concatenate(values), minlength=tf.size)
         tf += counted.reshape(tf.shape)
+
+
+def _apart(
+    field: Field, stem: int, variant: int, documents: Array, candidates: Array, lookup: Array
+) -> tuple[Array, Array]:
+    """(candidate, frequency) of a long list, or of a single surface, whose postings the field remembers."""
+    if variant < 0:
+        which, posting = field.find(stem, documents)
+        return candidates[which], field.frequencies[posting]
+    found, many = field.postings(((stem, variant),))
+    hit = lookup[found]
+    at = (hit >= 0).nonzero()[0]
+    return hit[at], many[at]
 
 
 def frequencies(field: Field, hits: Hits, terms: int, size: int) -> Floats:
@@ -226,7 +263,7 @@ def frequencies(field: Field, hits: Hits, terms: int, size: int) -> Floats:
 
 
 def occurrence_keys(field: Field, hits: Hits) -> Longs:
-    """Every occurrence as one sortable number: 20 bits of candidate, 31 of position, 12 of term."""
+    """Every occurrence as one sortable number: candidate, position and term, in as many bits as are named above."""
     starts, counts = _occurrences(field, hits, np.arange(len(hits.posting)))
     at = ranges(starts, counts)
     owner = np.repeat(hits.candidate.astype(np.int64) << _CANDIDATE_SHIFT | hits.term, counts)
@@ -239,8 +276,8 @@ def occurrence_keys(field: Field, hits: Hits) -> Longs:
 
 def parts_of(keys: Longs) -> tuple[Longs, Longs, Longs]:
     """(candidate, position, term) of occurrence keys."""
-    position = (keys >> _POSITION_SHIFT) & (1 << _CANDIDATE_SHIFT - _POSITION_SHIFT) - 1
-    return keys >> _CANDIDATE_SHIFT, position, keys & (1 << _POSITION_SHIFT) - 1
+    position = (keys >> _POSITION_SHIFT) & (1 << _POSITION_BITS) - 1
+    return keys >> _CANDIDATE_SHIFT, position, keys & (1 << _TERM_BITS) - 1
 
 
 def positions_of(parts: Sequence[Longs], size: int) -> Positions:

@@ -57,6 +57,9 @@ class Page:
 class Snapshot:
     """Every method sees the same state, whatever is written meanwhile."""
 
+    revised = False
+    """Whether `version` is one that a commit has still to make (StagedSnapshot)."""
+
     def __init__(self, connection: sqlite3.Connection, limits: StoreLimits) -> None:
         self._connection = connection
         self._limits = limits

@@ -19,6 +19,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from indexer.errors import StorageFullError
+from ranking.errors import ForageError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.ENOSYS})
@@ -34,8 +35,8 @@ def is_storage_full(error: BaseException) -> bool:
         return True
     if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorname", "") in _FULL_SQLITE:
         return True
-    if any(word in str(error).lower() for word in _FULL_WORDS):
-        return True
+    if not isinstance(error, ForageError) and any(word in str(error).lower() for word in _FULL_WORDS):
+        return True  # ours quote what was sent, which may say anything
     return error.__cause__ is not None and is_storage_full(error.__cause__)
 
 
@@ -77,12 +78,21 @@ def sync_file(path: Path) -> None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """`path` holds either what it held or all of `data`, whatever happens."""
+    with replacing(path, data):
+        pass
+
+
+@contextmanager
+def replacing(path: Path, data: bytes) -> Iterator[None]:
+    """While the block runs `data` rests on the disk beside `path`; at its end it takes the place of `path`: by a
+    rename, which a full disk does not hinder. When the block raises, `path` stays what it was."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        yield
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Stored documents: given documents in row order, writes them compressed; given a row, gives one or a part back.
 
 A document is a small JSON frame, a frame of links, and frames of CHUNK characters of text each, so that a passage of
-a large page costs one or two frames. zstd. Not for searching.
+a large page costs one or two frames; how many characters a frame has is stored with them. zstd. Not for searching.
 """
 
 from __future__ import annotations
@@ -16,14 +16,18 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import numpy as np
+import orjson
 import zstandard
 
 from indexer.arrays import Array, ArrayWriter
 from indexer.errors import GenerationCorruptError
 from ranking.types import Document, Link
 
-CHUNK: Final = 32_768
-"""Characters of text per frame: decompressed in about 20 us, and large enough to compress well."""
+CHUNK: Final = 4_096
+"""Characters of text per frame: a passage costs a frame or two, so what is not shown should not be decompressed."""
+
+_OLD_CHUNK: Final = 32_768
+"""Of segments that do not say."""
 
 LEVEL: Final = 3
 """zstd: 3.2x on web text at 300 MB/s."""
@@ -62,6 +66,7 @@ class TextWriter:
     def write(self, writer: ArrayWriter) -> None:
         writer.add("text.frames", np.array(self._frames, np.int64))
         writer.add("text.first", np.array(self._first, np.int64))
+        writer.add("text.chunk", np.array([CHUNK], np.int64))
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -76,6 +81,7 @@ class TextReader:
 
     def __init__(self, path: Path, arrays: Mapping[str, Array]) -> None:
         self._frames, self._first = arrays["text.frames"], arrays["text.first"]
+        self._chunk = int(arrays["text.chunk"][0]) if "text.chunk" in arrays else _OLD_CHUNK
         try:
             with path.open("rb") as file:
                 self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self._frames[-1] else b""
@@ -87,11 +93,10 @@ class TextReader:
     def document(self, row: int, text: bool = False) -> Document:
         """Without `text`, neither the text nor the links are read ("" and ())."""
         first, end = int(self._first[row]), int(self._first[row + 1])
-        head = json.loads(self._frame(first))
-        document = Document(text="", **head)
+        document = Document(text="", **_read(self._frame(first)))
         if not text:
             return document
-        links = tuple(Link(url, name, nofollow) for url, name, nofollow in json.loads(self._frame(first + 1)))
+        links = tuple(Link(url, name, nofollow) for url, name, nofollow in _read(self._frame(first + 1)))
         return replace(document, text="".join(map(self._frame, range(first + 2, end))), links=links)
 
     def part(self, row: int, start: int, end: int) -> str:
@@ -99,9 +104,10 @@ class TextReader:
         if start >= end:
             return ""
         first = int(self._first[row]) + 2
-        low, high = start // CHUNK, (end - 1) // CHUNK
+        chunk = self._chunk
+        low, high = start // chunk, (end - 1) // chunk
         joined = "".join([self._text_frame(first + i) for i in range(low, high + 1)])
-        return joined[start - low * CHUNK : end - low * CHUNK]
+        return joined[start - low * chunk : end - low * chunk]
 
     def _text_frame(self, number: int) -> str:
         """The thread's latest frame is kept: a page's passages are asked for one after the other."""
@@ -119,3 +125,11 @@ class TextReader:
             return str(decompressor.decompress(data), "utf-8", "surrogatepass")
         except zstandard.ZstdError as error:
             raise GenerationCorruptError(f"a stored document is damaged: {error}") from error
+
+
+def _read(text: str) -> Any:
+    """JSON; orjson is five times as fast and refuses the lone surrogates that the writer escapes."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import faiss
 import numpy as np
@@ -40,6 +40,16 @@ def write_quantiser(vectors: Floats, path: Path, flat_below: int = FLAT_BELOW) -
     return True
 
 
+class Found(NamedTuple):
+    """`passages` best first with their `cosines`; `read` (None: all) with `scores` are all that were compared exactly,
+    the best of each document among them."""
+
+    passages: Longs
+    cosines: Floats
+    read: Longs | None
+    scores: Floats
+
+
 class VectorReader:
     """Vectors of one segment. `vectors` is [passages, dimension] float32, unit length."""
 
@@ -48,8 +58,8 @@ class VectorReader:
         self._path = quantiser
         self._index: Any = None
 
-    def search(self, query: Floats, k: int, allowed: Mask | None, exact: bool) -> tuple[Longs, Floats]:
-        """(passages, cosines) of the k best allowed passages, best first; fewer when fewer are allowed."""
+    def search(self, query: Floats, k: int, allowed: Mask | None, exact: bool) -> Found:
+        """The k best allowed passages, best first; fewer when fewer are allowed."""
         count = len(self.vectors)
         if allowed is None:
             compressed = not exact and self._path.exists()
@@ -63,7 +73,8 @@ class VectorReader:
                 chosen = self._propose(query, k, allowed)
         scores = self.cosines(query, chosen)
         best = np.argsort(-scores, kind="stable") if len(scores) <= k else _best(scores, k)
-        return (best if chosen is None else chosen[best]), scores[best]
+        passages: Longs = best if chosen is None else chosen[best]
+        return Found(passages, scores[best], chosen, scores)
 
     def cosines(self, query: Floats, passages: Longs | None) -> Floats:
         """Cosine of the query with each of these passages (None: all)."""

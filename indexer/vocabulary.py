@@ -104,21 +104,21 @@ class Vocabulary:
 
     def stem(self, text: str) -> int:
         """Number of a stem, -1 when no document has it."""
-        wanted = token_hash(text)
-        at = int(np.searchsorted(self._stem_hash, np.uint64(wanted)))
-        return at if at < len(self._stem_hash) and int(self._stem_hash[at]) == wanted else -1
+        wanted = np.uint64(token_hash(text))
+        at = int(self._stem_hash.searchsorted(wanted))
+        return at if at < len(self._stem_hash) and self._stem_hash[at] == wanted else -1
 
     def surface(self, text: str) -> list[tuple[int, int]]:
         """(stem, variant) of every token that is written so; variant -1 when its stem has no other token."""
         wanted = np.uint64(token_hash(text))
-        low, high = np.searchsorted(self._surface_hash, [wanted, wanted + np.uint64(1)]).tolist()
-        if wanted == np.uint64(2**64 - 1):
-            high = len(self._surface_hash)
-        return [self.place(int(token)) for token in self._surface_token[low:high]]
+        low = high = int(self._surface_hash.searchsorted(wanted))
+        while high < len(self._surface_hash) and self._surface_hash[high] == wanted:
+            high += 1
+        return [self.place(token) for token in self._surface_token[low:high].tolist()]
 
     def place(self, token: int) -> tuple[int, int]:
         """(stem, variant) of a token; variant -1 when its stem has no other token."""
-        owner = int(np.searchsorted(self.stem_first, token, "right")) - 1
+        owner = int(self.stem_first.searchsorted(np.int32(token), "right")) - 1  # another type would copy the array
         first, end = int(self.stem_first[owner]), int(self.stem_first[owner + 1])
         return owner, token - first if end - first > 1 else -1
 

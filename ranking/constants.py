@@ -6,7 +6,9 @@ table at the same time. Not for knobs of a request: those are ranking/params.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 
@@ -178,4 +180,237 @@ PASSAGE_NANOSECONDS: Final = define(
     "ns",
     "above 0",
     "measured 0.4 ms for 100,000 product-quantised vectors, refinement included",
+)
+
+# ---------------------------------------------------------------- score expressions
+
+MAX_EXPRESSION_NODES: Final = define(
+    "MAX_EXPRESSION_NODES",
+    64,
+    "nodes",
+    "1 to 1,000",
+    "numbers, names and operators of one score: 4 us each to read and 4 us to evaluate for 450 candidates",
+)
+MAX_EXPRESSION_NESTING: Final = define(
+    "MAX_EXPRESSION_NESTING",
+    32,
+    "levels",
+    "1 to 100",
+    "brackets, calls and signs within each other: no walk may overflow",
+)
+MAX_EXPRESSION_REPAIRS: Final = define(
+    "MAX_EXPRESSION_REPAIRS", 4, "faults", "1 to 64", "a correction that needs more was not written in this language"
+)
+LARGEST_ADDEND: Final = define(
+    "LARGEST_ADDEND", 1e300, "score", "1 to 1e306", "an addend is cut off there, so that 64 of them have a finite sum"
+)
+
+# ---------------------------------------------------------------- rules and Goggles
+
+MAX_RULES: Final = define(
+    "MAX_RULES",
+    1_000,
+    "rules",
+    "1 to 10,000",
+    "each is a condition on every candidate; longer lists belong into one rule",
+)
+MAX_RULE_VALUES: Final = define(
+    "MAX_RULE_VALUES", 100_000, "values", "1 to 1,000,000", "of all rules of a request: what Brave allows one Goggle"
+)
+MAX_RULE_VALUE_CHARACTERS: Final = define(
+    "MAX_RULE_VALUE_CHARACTERS",
+    2_000,
+    "characters",
+    "1 to 10,000",
+    "the longest address that browsers and servers share",
+)
+MAX_RULED_SCORE: Final = define(
+    "MAX_RULED_SCORE", 1e100, "score", "above 1e9", "a thousand factors of a thousand stop here instead of at infinity"
+)
+MAX_RULE_FACTOR: Final = define(
+    "MAX_RULE_FACTOR", 1_000.0, "factor", "above 1", "as MAX_WEIGHT: more would only lose float precision"
+)
+RULE_FACTOR: Final = define(
+    "RULE_FACTOR",
+    2.0,
+    "factor",
+    "above 1",
+    "of a boost or bury without `by`: twice or half as important, as in Goggles",
+)
+MAX_PIN_PLACE: Final = define(
+    "MAX_PIN_PLACE", 100, "rank", "1 to 1,000", "the longest page: a place below it is never shown"
+)
+GOGGLES_STRENGTH: Final = define(
+    "GOGGLES_STRENGTH", 2, "strength", "1 to 10", "of $boost and $downrank without a number, as Brave's pages show it"
+)
+MAX_GOGGLES_STRENGTH: Final = define("MAX_GOGGLES_STRENGTH", 10, "strength", "1 to 100", "Brave's limit")
+GOGGLES_FACTOR_PER_STRENGTH: Final = define(
+    "GOGGLES_FACTOR_PER_STRENGTH",
+    1.0,
+    "factor",
+    "above 0",
+    "strength n is a factor of 1 + this x (n - 1): Brave's paper says 1 leaves a result, 2 makes it twice as important",
+)
+MAX_GOGGLES_BYTES: Final = define("MAX_GOGGLES_BYTES", 2_000_000, "bytes", "above 0", "of one Goggle: Brave's limit")
+MAX_GOGGLES_INSTRUCTIONS: Final = define(
+    "MAX_GOGGLES_INSTRUCTIONS", 100_000, "instructions", "above 0", "of one Goggle: Brave's limit"
+)
+MAX_GOGGLES_CHARACTERS: Final = define(
+    "MAX_GOGGLES_CHARACTERS", 500, "characters", "above 0", "of one instruction: Brave's limit"
+)
+MAX_GOGGLES_WILDCARDS: Final = define(
+    "MAX_GOGGLES_WILDCARDS", 2, "characters", "0 to 500", "of * and of ^ in one instruction: Brave's limits"
+)
+
+# ---------------------------------------------------------------- what a reader has read
+
+NOVELTY_PASSAGES: Final = define(
+    "NOVELTY_PASSAGES",
+    64,
+    "passages",
+    "1 to 10,000",
+    "novelty compares with so many of those shown last, three pages at the defaults; reading each costs 0.02 ms",
+)
+COVERED_ROUNDS: Final = define(
+    "COVERED_ROUNDS",
+    3,
+    "rounds",
+    "0 to 50",
+    "each looks at as many passages of a hit as are shown, while some of them were read before: a mirror's best six",
+)
+
+# ---------------------------------------------------------------- expansion
+
+FUZZY_MIN_CHARACTERS: Final = define(
+    "FUZZY_MIN_CHARACTERS", 4, "characters", "2 to 10", "shorter words are one edit away from unrelated ones: cat, car"
+)
+FUZZY_FIXED_CHARACTERS: Final = define(
+    "FUZZY_FIXED_CHARACTERS", 1, "characters", "0 to 10", "expand.fuzzy: the first letter is rarely wrong"
+)
+FUZZY_WIDTH: Final = define(
+    "FUZZY_WIDTH", 4, "times", "1 to 100", "so many more look-alikes are looked up: those that begin otherwise fall out"
+)
+EXPANDED_WORDS: Final = define(
+    "EXPANDED_WORDS",
+    8,
+    "words",
+    "1 to 256",
+    "of expand.fuzzy and expand.prefix for each word of the query, commonest first",
+)
+MAX_ADDED_TERMS: Final = define(
+    "MAX_ADDED_TERMS", 256, "terms", "1 to 4,000", "beyond, the query is no longer the caller's"
+)
+FEEDBACK_MIN_CHARACTERS: Final = define(
+    "FEEDBACK_MIN_CHARACTERS", 2, "characters", "1 to 10", "single letters are list marks and variables"
+)
+FEEDBACK_MAX_DF: Final = define(
+    "FEEDBACK_MAX_DF", 0.1, "share of documents", "0 to 1", "Anserini's filter: commoner words say nothing of the topic"
+)
+ALSO_RECALLED: Final = define(
+    "ALSO_RECALLED",
+    100,
+    "documents",
+    "1 to 10,000",
+    "that a rule pins are candidates too: as many as a page has places",
+)
+OPINION_PASSAGES: Final = define(
+    "OPINION_PASSAGES",
+    2,
+    "passages",
+    "1 to 20",
+    "of a document that a rerank stage reads: the best by words and meaning",
+)
+
+# ---------------------------------------------------------------- the predicted time of a search
+
+SEARCH_MICROSECONDS: Final = define(
+    "SEARCH_MICROSECONDS", 3_000.0, "us", "above 0", "parsing, planning, choosing passages and writing down ten results"
+)
+EMBEDDING_MICROSECONDS: Final = define(
+    "EMBEDDING_MICROSECONDS", 200.0, "us / token", "above 0", "2.5 ms for a query of 12 tokens, linear up to 256"
+)
+CANDIDATE_MICROSECONDS: Final = define(
+    "CANDIDATE_MICROSECONDS",
+    7.0,
+    "us / candidate",
+    "above 0",
+    "2 to 3 ms of evidence and signals for 310 to 420 candidates",
+)
+OPINION_MICROSECONDS: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "cross_encoder": define(
+            "OPINION_MICROSECONDS.cross_encoder",
+            60_000.0,
+            "us / document",
+            "above 0",
+            "two passages through a small model",
+        ),
+        "late_interaction": define(
+            "OPINION_MICROSECONDS.late_interaction",
+            60_000.0,
+            "us / document",
+            "above 0",
+            "two passages of 600 characters",
+        ),
+        "trees": define("OPINION_MICROSECONDS.trees", 5.0, "us / document", "above 0", "some hundred trees"),
+    }
+)
+COUNTERFACTUAL_MARGIN: Final = define(
+    "COUNTERFACTUAL_MARGIN",
+    1e-4,
+    "share",
+    "1e-9 to 0.1",
+    "so far beyond a tie a counterfactual weight lies, for scores are floats",
+)
+
+# ---------------------------------------------------------------- signals of words' places, of dates and of size
+
+NEAR_TOKENS: Final = define(
+    "NEAR_TOKENS", 8, "tokens", "2 to 50", "two words this close belong together: SDM's window, Metzler and Croft 2005"
+)
+PASSAGE_WINDOW_TOKENS: Final = define(
+    "PASSAGE_WINDOW_TOKENS",
+    200,
+    "tokens",
+    "20 to 2,000",
+    "as long as the index cuts its own passages; windows of some hundred words worked best for Callan 1994",
+)
+LEAD_TOKENS: Final = define(
+    "LEAD_TOKENS", 100, "tokens", "10 to 2,000", "an abstract or a first screen: what a page is about stands there"
+)
+SPREAD_PARTS: Final = define(
+    "SPREAD_PARTS", 10, "parts", "2 to 100", "a word in every tenth of a body runs through all of it"
+)
+TERM_DENSITY_MIDPOINT: Final = define(
+    "TERM_DENSITY_MIDPOINT", 0.05, "hits / token", "above 0", "a query word every 20 tokens is worth half"
+)
+PHRASE_MIDPOINT: Final = define(
+    "PHRASE_MIDPOINT", 1.0, "occurrences", "above 0", "once is half: a quoted phrase is rarely there by chance"
+)
+TITLE_LENGTH_MIDPOINT: Final = define(
+    "TITLE_LENGTH_MIDPOINT", 4.0, "words", "above 0", "a title of one word says little, beyond ten it says no more"
+)
+URL_LENGTH_MIDPOINT: Final = define(
+    "URL_LENGTH_MIDPOINT", 10.0, "tokens", "above 0", "host and path of a usual page; twice as long is worth a third"
+)
+ANCHOR_TEXT_MIDPOINT: Final = define(
+    "ANCHOR_TEXT_MIDPOINT", 20.0, "words", "above 0", "the texts of some ten inbound links"
+)
+PASSAGES_MIDPOINT: Final = define(
+    "PASSAGES_MIDPOINT", 5.0, "passages", "above 0", "a page of 1,000 words, or of five sections"
+)
+FETCH_HALF_LIFE_DAYS: Final = define(
+    "FETCH_HALF_LIFE_DAYS", 90.0, "days", "above 0", "our copy of a page, not the page: a quarter old counts half"
+)
+FRESHNESS_FIT_SCALE_DAYS: Final = define(
+    "FRESHNESS_FIT_SCALE_DAYS",
+    180.0,
+    "days",
+    "above 0",
+    "half a year off is 0.6, a year 0.14: reports come out after the year they are about",
+)
+FIRST_YEAR: Final = define("FIRST_YEAR", 1900, "year", "1000 to 9999", "smaller numbers in a query are rarely years")
+LAST_YEAR: Final = define("LAST_YEAR", 2100, "year", "1000 to 9999", "as FIRST_YEAR")
+FEEDBACK_PASSAGES: Final = define(
+    "FEEDBACK_PASSAGES", 2, "passages", "1 to 20", "of each feedback document: a long page is about more than the query"
 )

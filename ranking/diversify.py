@@ -7,56 +7,70 @@ they are settled before, and every change of place is named (`moved`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ranking.constants import MMR_POOL
-from ranking.errors import UnsupportedError
+from ranking.errors import ParamsError
+from ranking.nearest import nearest
 from ranking.params import DiversifyParams
 from ranking.types import Doubles, Evidence, Floats, Longs
 
-CAPPED: Mapping[str, str] = {"site": "site", "cluster": "cluster"}
-"""What max_per may name -> the column of Evidence.attributes."""
+ATTRIBUTES: Final[Mapping[str, str]] = {"site": "site", "cluster": "cluster"}
+"""What max_per may name -> the column of Evidence.attributes; every other name is a label (Evidence.labels)."""
+
+LABELS: Final = ("domain", "language", "filetype", "author")
+META_PREFIX: Final = "meta."
 
 
 def caps_of(params: DiversifyParams) -> dict[str, int]:
-    """Column -> how many results of one value; UnsupportedError for a field that evidence does not carry."""
+    """Field -> how many results of one value. Raises ParamsError for a field that no document has."""
     caps = {} if params.max_per_site is None else {"site": params.max_per_site}
+    if params.collapse:
+        caps["cluster"] = 1
     for name, limit in params.max_per.items():
-        if name not in CAPPED:
-            raise UnsupportedError(
-                f"max_per cannot cap {name!r} yet", path=f"$.diversify.max_per.{name}", hint=f"one of {sorted(CAPPED)}"
+        if name not in (*ATTRIBUTES, *LABELS) and not name.startswith(META_PREFIX):
+            names = [*ATTRIBUTES, *LABELS]
+            raise ParamsError(
+                f"max_per cannot cap {name!r}",
+                path=f"$.diversify.max_per.{name}",
+                hint=f"one of {', '.join(names)}, or {META_PREFIX}<field> of the documents' metadata",
+                did_you_mean=nearest(name, names),
             )
-        caps[CAPPED[name]] = min(limit, caps.get(CAPPED[name], limit))
+        caps[name] = min(limit, caps.get(name, limit))
     return caps
 
 
-def cap(order: Sequence[int], columns: Mapping[str, NDArray[Any]], caps: Mapping[str, int], page: int) -> list[int]:
-    """The first `page` rows of `order` of which no more than the cap share a value; if those are too few, the ones
-    passed over fill up, in order."""
+def cap(
+    order: Sequence[int], columns: Mapping[str, NDArray[Any]], caps: Mapping[str, int], page: int
+) -> tuple[list[int], dict[int, str]]:
+    """(the first `page` rows of `order` of which no more than the cap share a value; if those are too few, the ones
+    passed over fill up, in order; and for each that was passed over the field that it was too many of). A value of -1
+    is no value and shares nothing."""
     active = [
-        (columns[name][list(order)].tolist(), limit, dict[int, int]())
+        (name, columns[name][list(order)].tolist(), limit, dict[int, int]())
         for name, limit in caps.items()
         if name in columns
     ]
     if not active:
-        return list(order[:page])
+        return list(order[:page]), {}
     taken: list[int] = []
-    passed: list[int] = []
+    passed: dict[int, str] = {}
     for place, row in enumerate(order):
-        for values, limit, count in active:
-            if count.get(values[place], 0) >= limit:
-                passed.append(row)
+        for name, values, limit, count in active:
+            if count.get(values[place], 0) >= limit and values[place] != -1:
+                passed[row] = name
                 break
         else:
-            for values, _, count in active:
+            for _, values, _, count in active:
                 count[values[place]] = count.get(values[place], 0) + 1
             taken.append(row)
             if len(taken) >= page:
                 break
-    return taken + passed[: page - len(taken)]
+    return [*taken, *list(passed)[: page - len(taken)]], passed
 
 
 def maximal_marginal_relevance(
@@ -94,16 +108,25 @@ def arrange(
     if params.method == "mmr" and evidence.vectors is not None:
         ordered = maximal_marginal_relevance(natural, scores, evidence.vectors, params.lambda_, page)
         note_moves(moves, "mmr", natural, ordered[:page])
-    rows = cap(ordered, evidence.attributes, caps, page)
-    note_moves(moves, "cap", ordered, rows)
+    columns = {name: evidence.attributes[name] for name in caps if name in ATTRIBUTES and name in evidence.attributes}
+    rows, passed = cap(ordered, {**columns, **evidence.labels}, caps, page)
+    note_moves(moves, "cap", ordered, rows, passed)
     return rows, moves
 
 
-def note_moves(moves: dict[int, list[str]], step: str, before: Sequence[int], after: Sequence[int]) -> None:
-    """Add `step: old rank -> new rank` for each row whose place changed."""
+def note_moves(
+    moves: dict[int, list[str]],
+    step: str,
+    before: Sequence[int],
+    after: Sequence[int],
+    passed: Mapping[int, str] = MappingProxyType({}),
+) -> None:
+    """Add `step: old rank -> new rank` for each row whose place changed, and for one that was passed over the field
+    that it was one too many of: `cap site: 2 -> 9`."""
     if list(before[: len(after)]) == list(after):
         return
     places = {row: place for place, row in enumerate(before, start=1)}
     for place, row in enumerate(after, start=1):
         if places[row] != place:
-            moves.setdefault(row, []).append(f"{step}: {places[row]} -> {place}")
+            why = f"{step} {passed[row]}" if row in passed else step
+            moves.setdefault(row, []).append(f"{why}: {places[row]} -> {place}")

@@ -4,8 +4,8 @@ ForageError                      every error of ours; `code` is stable, messages
 ├── RankingError
 │   ├── QueryError               the query text cannot be searched (empty, too long)
 │   ├── ParamsError              a parameter is wrong; `path` says which, `hint` what would work
-│   ├── SignalError              a signal came out non-finite or out of range: a defect of ours
-│   └── UnsupportedError         a name that the contract reserves and this version does not execute
+│   │   └── ExpressionError      a score expression is wrong; the message says at which character
+│   └── SignalError              a signal came out non-finite or out of range: a defect of ours
 (other packages hang their own trees below ForageError in their errors.py)
 """
 
@@ -52,11 +52,24 @@ class ParamsError(RankingError):
     status = 422
 
 
+class ExpressionError(ParamsError):
+    """`corrected_expression` is the whole expression with the fault repaired; None when no repair is known."""
+
+    code = "invalid_expression"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        hint: str | None = None,
+        did_you_mean: str | None = None,
+        corrected_expression: str | None = None,
+    ) -> None:
+        super().__init__(message, path=path, hint=hint, did_you_mean=did_you_mean)
+        self.corrected_expression = corrected_expression
+
+
 class SignalError(RankingError):
     code = "signal_error"
     status = 500
-
-
-class UnsupportedError(RankingError):
-    code = "not_supported"
-    status = 422

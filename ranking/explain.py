@@ -19,7 +19,7 @@ from ranking.types import FIELDS, Doubles, Evidence, Plan, Scored, SessionState
 def explain(scored: Scored, plan: Plan, evidence: Evidence, params: Params) -> dict[str, Any]:
     """`contributions` sum to `score`; the `contribution`s in `terms` sum to the signal bm25, `weighted` by its weight
     to its contribution. `scored` must come from the same plan, evidence and params."""
-    weight = _weight(scored)
+    weight = bm25_weight(scored)
     return {
         "id": scored.id,
         "score": scored.score,
@@ -87,7 +87,7 @@ def _parts(given: SignalInput, row: int) -> Doubles:
     return parts
 
 
-def _weight(scored: Scored) -> float:
+def bm25_weight(scored: Scored) -> float:
     """The weight of bm25, read back from its contribution."""
     signal = scored.signals.get("bm25", 0.0)
     return scored.contributions.get("bm25", 0.0) / signal if signal else 0.0

@@ -7,7 +7,7 @@ of the operators (values.py). Not for filters in query text (units.py).
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -100,7 +100,7 @@ def _bound(name: str, bound: str, value: Any, path: str) -> Filter:
 
 
 def _scalar(value: Any, path: str) -> str | int | float | bool:
-    if isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+    if isinstance(value, str | bool) or (isinstance(value, int | float) and abs(value) <= sys.float_info.max):
         return value
     raise ParamsError(
         f"{str(value)[:40]!r} is no value to compare with", path=path, hint="use text, a finite number, true or false"

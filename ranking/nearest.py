@@ -14,6 +14,8 @@ _SIMILAR: Final = 0.6
 """difflib ratio: one typing error in a short name, two or three in a long one."""
 _SHORT: Final = 0.65
 """The same for names of up to 3 letters: two of three must be there, in order."""
+_LONGEST: Final = 256
+"""Characters: a longer name means none of ours, and comparing costs the product of two lengths."""
 _WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[-_. ]+")
 
 
@@ -25,10 +27,13 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 def near(name: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
     """Up to `limit` of `names`, most alike first. Case, hyphens and camelCase do not count."""
+    if len(name) > _LONGEST:
+        return ()
     wrong = plain_name(name)
     known: dict[str, str] = {}
     for candidate in names:
-        known.setdefault(plain_name(candidate), candidate)
+        if len(candidate) <= _LONGEST:
+            known.setdefault(plain_name(candidate), candidate)
     cutoff = _SIMILAR if len(wrong) > 3 else _SHORT
     return (
         tuple(known[match] for match in difflib.get_close_matches(wrong, list(known), limit, cutoff)) if known else ()

@@ -10,30 +10,24 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator, model_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
+
+from ranking.knobs import MAX_WEIGHT as MAX_WEIGHT
+from ranking.knobs import Model as Model
+from ranking.knobs import Name as Name
+from ranking.knobs import Weight as Weight
+from ranking.knobs import knob as knob
+from ranking.rerank_params import RerankStage
+from ranking.retriever_params import FIELD_WEIGHTS as FIELD_WEIGHTS
+from ranking.retriever_params import Bm25Retriever as Bm25Retriever
+from ranking.retriever_params import DenseRetriever as DenseRetriever
+from ranking.retriever_params import Retriever as Retriever
+from ranking.retriever_params import TermBudget as TermBudget
+from ranking.retriever_params import default_retrievers as default_retrievers
+from ranking.rule_models import Rule
 
 MAX_QUERY_CHARACTERS = 8_000
 """Longest query text (contract)."""
-
-MAX_WEIGHT = 1_000.0
-"""Weights live in [-1000, 1000]: signals are in [0, 1], so more would only lose float precision."""
-
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_.\-]*$")]
-Weight = Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT, allow_inf_nan=False)]
-
-
-def knob(default: Any, unit: str, reason: str, **limits: Any) -> Any:
-    """A field whose unit and reason go into the generated table."""
-    extra: dict[str, Any] = {"unit": unit, "reason": reason}
-    if callable(default):
-        return Field(default_factory=default, description=reason, json_schema_extra=extra, **limits)
-    return Field(default=default, description=reason, json_schema_extra=extra, **limits)
-
-
-class Model(BaseModel):
-    """Frozen; an unknown key is an error with the nearest known name (the door words it)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, validate_default=False)
 
 
 class FilterParams(Model):
@@ -51,61 +45,32 @@ class FilterParams(Model):
 
 class FeedbackExpansion(Model):
     docs: int = knob(0, "documents", "pseudo-relevance feedback is off: it rewrites the query", ge=0, le=100)
-    terms: int = knob(0, "terms", "as docs", ge=0, le=100)
+    terms: int = knob(0, "terms", "RM3: as docs; 10 to 30 are usual", ge=0, le=100)
+    weight: float = knob(0.5, "share", "RM3: share of the added terms in the query, as Anserini has it", ge=0, le=1)
+    dense: float = knob(
+        0.0, "weight", "Rocchio: the mean vector of the documents, beside 1 of the query's; off", ge=0, le=10
+    )
 
 
 class ExpandParams(Model):
     stem: StrictBool = knob(True, "", "plain words match by their stem; quoted ones never do")
-    synonyms: dict[str, tuple[str, ...]] = knob(dict, "words", "none is known better than the caller's own")
+    synonyms: dict[str, tuple[str, ...]] = knob(
+        dict, "words", "none is known better than the caller's own; word -> words that count as it", max_length=1_000
+    )
+    collection_synonyms: StrictBool = knob(False, "", "the collection's own synonyms.txt; off: it rewrites the query")
     fuzzy: int = knob(0, "edits", "off: it rewrites the query", ge=0, le=2)
+    prefix: StrictBool = knob(False, "", "plain words match longer words that begin so; off: it rewrites the query")
+    weight: float = knob(0.5, "factor", "an added word counts half of what it was added for", gt=0, le=10)
     feedback: FeedbackExpansion = knob(FeedbackExpansion, "", "off")
 
 
-class TermBudget(Model):
-    max_df: float = knob(
-        0.25,
-        "share of documents",
-        "recall drops commoner terms: top 10 kept in 97-100 % at a quarter of the cost",
-        gt=0,
-        le=1,
-    )
-    max_postings: int | None = knob(None, "postings", "no cap beyond max_df", ge=1)
-    min_keep: int = knob(3, "terms", "recall never drops below so many", ge=1, le=1_000)
-
-
-class Bm25Retriever(Model):
-    name: Name = knob("lex", "", "names the retriever in found_by and fuse.weights")
-    type: Literal["bm25"] = "bm25"
-    fields: dict[Literal["title", "heading", "body", "url", "anchor"], Weight] = knob(
-        lambda: dict(FIELD_WEIGHTS), "weight", "see FIELD_WEIGHTS", min_length=1
-    )
-    k: int = knob(
-        300, "documents", "with full rescoring holds the exact top 10 in 97-100 % of long queries", ge=1, le=10_000
-    )
-    k1: float = knob(1.2, "", "Robertson and Zaragoza 2009; what tantivy recalls with", ge=0, le=10)
-    b: float = knob(0.75, "", "as k1", ge=0, le=1)
-    terms: TermBudget = knob(TermBudget, "", "see its rows")
-
-
-class DenseRetriever(Model):
-    name: Name = knob("sem", "", "names the retriever")
-    type: Literal["dense"] = "dense"
-    k: int = knob(200, "passages", "depth where the measured hybrid stops gaining", ge=1, le=10_000)
-    exact: StrictBool = knob(False, "", "approximate search finds 0.99 of the exact top 10")
-    vector: tuple[float, ...] | None = knob(
-        None, "", "the query is embedded here unless a vector is sent", max_length=8_192
-    )
-
-
-Retriever = Annotated[Bm25Retriever | DenseRetriever, Field(discriminator="type")]
-
-FIELD_WEIGHTS: dict[str, float] = {"title": 3.0, "body": 1.0}
-"""Start of the search for better ones; eval replaces the numbers."""
-
-
 class FuseParams(Model):
-    method: Literal["linear", "rrf"] = knob("linear", "", "theoretical scales beat RRF on 5 of 6 dev sets")
-    normalize: Literal["theoretical", "none"] = knob("theoretical", "", "scores stay comparable between queries")
+    method: Literal["linear", "rrf", "combmnz", "max"] = knob(
+        "linear", "", "theoretical scales beat RRF on 5 of 6 dev sets"
+    )
+    normalize: Literal["theoretical", "minmax", "zscore", "l2", "rank", "none"] = knob(
+        "theoretical", "", "scores stay comparable between queries; rrf has ranks and needs none"
+    )
     k: int = knob(60, "ranks", "Cormack, Clarke, Buettcher 2009", ge=1, le=10_000)
     weights: dict[Name, Weight] | None = knob(None, "weight", "every retriever counts 1")
 
@@ -121,7 +86,13 @@ class DiversifyParams(Model):
         json_schema_extra={"unit": "", "reason": "Carbonell and Goldstein 1998; 1 is relevance alone"},
     )
     max_per_site: int | None = knob(3, "results", "one site must not own the page while others match", ge=1, le=100)
-    max_per: dict[Name, Annotated[int, Field(ge=1, le=100)]] = knob(dict, "results", "no other field is capped")
+    max_per: dict[Name, Annotated[int, Field(ge=1, le=100)]] = knob(
+        dict, "results", "no other field is capped; site, domain, language, filetype, author, cluster or meta.<field>"
+    )
+    collapse: StrictBool = knob(
+        False, "", "one page of each cluster of near-duplicates; the session counts them as one"
+    )
+    relevance: str | None = knob(None, "", "MMR weighs the score; or the signal that is named", max_length=100)
 
 
 class StopParams(Model):
@@ -168,10 +139,6 @@ class BudgetParams(Model):
     on_exceed: Literal["degrade", "fail"] = knob("degrade", "", "a cheaper answer that says so beats none")
 
 
-def default_retrievers() -> tuple[Bm25Retriever | DenseRetriever, ...]:
-    return (Bm25Retriever(), DenseRetriever())
-
-
 class Params(Model):
     """All of a search request but its text, place and session identity."""
 
@@ -183,12 +150,14 @@ class Params(Model):
         dict, "weight", "per signal; merged over the defaults, * sets all that are not named"
     )
     filters: FilterParams = knob(FilterParams, "", "none")
-    rules: tuple[dict[str, Any], ...] = knob((), "", "none", max_length=1_000)
+    rules: tuple[Rule | str, ...] = knob((), "", "none; a text is a Goggle as it is", max_length=1_000)
     expand: ExpandParams = knob(ExpandParams, "", "see its rows")
     retrieve: tuple[Retriever, ...] = knob(default_retrievers, "", "lexical and dense", min_length=1, max_length=16)
     fuse: FuseParams = knob(FuseParams, "", "see its rows")
     score: str | None = knob(None, "", "the plain sum of weight x signal", max_length=4_000)
-    rerank: tuple[dict[str, Any], ...] = knob((), "", "none", max_length=8)
+    rerank: tuple[RerankStage, ...] = knob(
+        (), "", "none: slow, and no model is better on every collection", max_length=8
+    )
     diversify: DiversifyParams = knob(DiversifyParams, "", "see its rows")
     session: SessionParams = knob(SessionParams, "", "see its rows")
     content: ContentParams = knob(ContentParams, "", "see its rows")
@@ -199,9 +168,7 @@ class Params(Model):
 
     @field_validator("retrieve")
     @classmethod
-    def names_are_unique(
-        cls, value: tuple[Bm25Retriever | DenseRetriever, ...]
-    ) -> tuple[Bm25Retriever | DenseRetriever, ...]:
+    def names_are_unique(cls, value: tuple[Retriever, ...]) -> tuple[Retriever, ...]:
         names = [retriever.name for retriever in value]
         if len(set(names)) < len(names):
             raise ValueError(f"retriever names must differ, got {names}")

@@ -6,14 +6,14 @@ not. Not for texts: the choice is by ordinal, and `covered` is where the caller 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from ranking.constants import COVERED_PASSAGE, PASSAGE_COSINE_SHARE
-from ranking.shingles import coverage, shingles
+from ranking.shingles import coverage
 from ranking.types import Doubles, PassageEvidence, SeenDocument
 
 SeenMode = Literal["demote", "new_passages", "drop", "off"]
@@ -59,12 +59,12 @@ def choose_passages(
 def passage_scores(evidence: PassageEvidence) -> Doubles:
     """[m] (1 - share) bm25 + share (1 + cos)/2, share = PASSAGE_COSINE_SHARE; bm25 alone where there is no vector."""
     bm25, cosine = evidence.bm25.astype(np.float64), evidence.cosine.astype(np.float64)
-    mixed = (1.0 - PASSAGE_COSINE_SHARE) * bm25 + PASSAGE_COSINE_SHARE * np.clip((1.0 + cosine) / 2.0, 0.0, 1.0)
-    return np.where(np.isnan(cosine), bm25, mixed)
+    meaning = np.minimum(np.maximum((1.0 + cosine) / 2.0, 0.0), 1.0)
+    mixed = (1.0 - PASSAGE_COSINE_SHARE) * bm25 + PASSAGE_COSINE_SHARE * meaning
+    without = np.isnan(cosine)
+    return np.where(without, bm25, mixed) if without.any() else mixed
 
 
-def covered_ordinals(texts: Mapping[int, str], before: frozenset[int]) -> frozenset[int]:
-    """The ordinals whose text overlaps what was shown (hashed shingles) by COVERED_PASSAGE or more."""
-    if not before:
-        return frozenset()
-    return frozenset(ordinal for ordinal, text in texts.items() if coverage(shingles(text), before) >= COVERED_PASSAGE)
+def read_before(hashed: Sequence[frozenset[int]], before: frozenset[int]) -> list[bool]:
+    """Of each text, given as its shingles, whether COVERED_PASSAGE of it or more is among those that were shown."""
+    return [coverage(shingles, before) >= COVERED_PASSAGE for shingles in hashed]

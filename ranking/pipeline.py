@@ -15,89 +15,99 @@ import numpy as np
 from ranking.certificate import exact
 from ranking.constants import SCORED_KEPT
 from ranking.diversify import arrange
-from ranking.errors import UnsupportedError
 from ranking.params import Params
-from ranking.seen import demotion, mark_of
+from ranking.plan import rules_of
+from ranking.rules import with_pins
+from ranking.scores import SEEN_ENTRY as SEEN_ENTRY
+from ranking.scores import Opinions, Sheet, score, signals_of
+from ranking.seen import mark_of
 from ranking.signals.catalogue import Signals, compute
 from ranking.signals.input import SignalInput, rows_by_id
 from ranking.types import Doubles, Evidence, Longs, Mask, Notice, Plan, Ranking, Scored, SeenMark, SessionState, Stub
-from ranking.weights import catalogue_of, resolve_weights, stood_in
-
-SEEN_ENTRY = "seen"
-"""Key of the demotion in `contributions`; a weight on the signal `seen` is added to it."""
+from ranking.weights import catalogue_of, relevance_of, resolve_weights, score_of, signals_read, stood_in
 
 
-def rank(plan: Plan, evidence: Evidence, params: Params, session: SessionState, now: float) -> Ranking:
-    """Signals -> scores -> seen -> order -> page and stubs -> account. `now` is epoch seconds.
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """All candidates in order, with the account of every score. `order` [n]: rows by (-score, id)."""
 
-    Raises ParamsError for unknown names, UnsupportedError for what this version does not execute, SignalError for a
-    defect of a signal.
+    given: SignalInput
+    signals: Signals
+    sheet: Sheet
+    order: Longs
+
+    def rank_of(self, row: int) -> int:
+        """1-based place of a candidate, before anything moves."""
+        return int(np.flatnonzero(self.order == row)[0]) + 1
+
+    def account(self, rows: list[int]) -> list[Scored]:
+        """These candidates written down; stateless ranks are places in this order."""
+        places = np.empty(len(self.order), dtype=np.int64)
+        places[self.order] = np.arange(1, len(self.order) + 1)
+        return Account(self.given, self.signals, self.sheet, places, {}).of(rows)
+
+
+def order(
+    plan: Plan, evidence: Evidence, params: Params, session: SessionState, now: float, opinions: Opinions | None = None
+) -> Ordered:
+    """Signals -> scores (scores.py) -> order. `now` is epoch seconds; `opinions` gives what rerank stages ask for.
+
+    Raises ParamsError for unknown names and faults of an expression, SignalError for a defect of a signal.
     """
-    refuse_reserved(params)
     if params.session.seen == "off":
         session = SessionState()
     given = SignalInput(plan, evidence, session, now, params)
     weights = resolve_weights(params, plan)
+    expression = score_of(params)
     signals = compute_signals(given, weights)
-    sheet = score(signals, weights, given)
-    order = by_score(sheet.score, evidence.ids)
-    before = order if sheet.stateless is sheet.score else by_score(sheet.stateless, evidence.ids)
-    natural, shown, moves = pages(before, order, sheet, given)
-    unseen = int((~given.exposure.seen).sum())
+    sheet = score(given, signals, weights, expression, rules_of(params), opinions)
+    return Ordered(given, signals, sheet, by_score(sheet.score, evidence.ids))
+
+
+def rank(
+    plan: Plan, evidence: Evidence, params: Params, session: SessionState, now: float, opinions: Opinions | None = None
+) -> Ranking:
+    """As `order`, then page and stubs -> account."""
+    made = order(plan, evidence, params, session, now, opinions)
+    given, sheet = made.given, made.sheet
+    before = made.order if sheet.stateless is sheet.score else by_score(sheet.stateless, evidence.ids)
+    natural, shown, moves = pages(before, made.order, sheet, given, made.signals)
+    unseen = unseen_recalled(given)
     stubs = stubs_of(natural, shown, given)
-    ranks = stateless_ranks(natural, before)
-    account = Account(given, signals, sheet, ranks, moves)
-    best = order[: params.max_results + (SCORED_KEPT if params.explain else 0)].tolist()
+    account = Account(given, made.signals, sheet, stateless_ranks(natural, before), moves)
+    best = made.order[: params.max_results + (SCORED_KEPT if params.explain else 0)].tolist()
     wanted = list(dict.fromkeys([*shown, *best]))
     scored = dict(zip(wanted, account.of(wanted), strict=True))
     return Ranking(
         page=tuple(scored[row] for row in shown),
         scored=tuple(scored[row] for row in best),
         stubs=stubs,
-        exact=exact(plan, params, evidence, signals.column("bm25")),
+        exact=exact(plan, params, evidence, made.signals.column("bm25")),
         exhausted=unseen < params.max_results,
         unseen=unseen,
-        notices=notices(natural, shown, given),
+        notices=(*sheet.notices, *notices(natural, shown, given)),
     )
 
 
-def refuse_reserved(params: Params) -> None:
-    """Names of the contract that nothing here executes are refused, never ignored."""
-    for name, sent in (("score", params.score), ("rules", params.rules), ("rerank", params.rerank)):
-        if sent:
-            raise UnsupportedError(
-                f"{name} is not executed by this version", path=f"$.{name}", hint=f"leave {name} out"
-            )
+def unseen_recalled(given: SignalInput) -> int:
+    """Candidates that some retriever found and that this reader was not shown: what only fills up a page does not
+    count, for asking again would not find it either."""
+    found = np.zeros(given.size, dtype=np.bool_)
+    for ranks in given.evidence.ranks.values():
+        found |= ranks > 0
+    return int((found & ~given.exposure.seen).sum())
 
 
 # ---------------------------------------------------------------- scores
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """How each score comes about: score = contributions summed over signals + demotion."""
-
-    contributions: Doubles  # [S, n] weight x signal
-    demotion: Doubles | None  # [n], at most 0
-    stateless: Doubles  # [n] without anything a session did; the same array as `score` when it did nothing
-    score: Doubles  # [n]
-
-
 def compute_signals(given: SignalInput, weights: Mapping[str, float]) -> Signals:
-    """The signals that weigh something, or all of them when they are to be explained."""
-    specs = catalogue_of(given.params)
-    return compute(given, [spec for name, spec in specs.items() if given.params.explain or weights[name]])
-
-
-def score(signals: Signals, weights: Mapping[str, float], given: SignalInput) -> Sheet:
-    """Sum of weight x signal, then the seen mode."""
-    contributions = signals.values * np.array([weights[name] for name in signals.names], dtype=np.float64)[:, None]
-    plain = contributions.sum(axis=0)
-    specs = catalogue_of(given.params)
-    sessional = [specs[name].of_session and weights[name] != 0 for name in signals.names]
-    stateless = contributions[~np.array(sessional)].sum(axis=0) if any(sessional) else plain
-    change = demotion(plain, given.exposure, given.evidence, given.params.session) if given.size else None
-    return Sheet(contributions, change, stateless, plain if change is None else plain + change)
+    """The signals that decide the order, or all of them when they are to be explained or trees read them."""
+    params, specs = given.params, catalogue_of(given.params)
+    if params.explain or any(stage.type == "trees" for stage in params.rerank):
+        return compute(given, specs.values())
+    read = signals_read(params, weights)
+    return compute(given, [spec for name, spec in specs.items() if name in read])
 
 
 def by_score(scores: Doubles, ids: Sequence[str]) -> Longs:
@@ -110,19 +120,40 @@ def by_score(scores: Doubles, ids: Sequence[str]) -> Longs:
 
 
 def pages(
-    before: Longs, order: Longs, sheet: Sheet, given: SignalInput
+    before: Longs, after: Longs, sheet: Sheet, given: SignalInput, signals: Signals
 ) -> tuple[list[int], list[int], dict[int, list[str]]]:
-    """The page a stateless call would show, the page to show, and the moves on the latter. `before` and `order` are
+    """The page a stateless call would show, the page to show, and the moves on the latter. `before` and `after` are
     the rows by stateless score and by score."""
-    diversify, size, seen = given.params.diversify, given.params.max_results, given.exposure.seen
+    seen = given.exposure.seen
     dropping = given.params.session.seen == "drop" and seen.any() and not seen.all()
-    if before is order and not dropping:
-        shown, moves = arrange(order, sheet.score, given.evidence, diversify, size)
+    if before is after and not dropping:
+        shown, moves = placed(after, sheet.score, sheet, given, signals)
         return shown, shown, moves
-    natural, _ = arrange(before, sheet.stateless, given.evidence, diversify, size)
-    eligible = order[~seen[order]] if dropping else order
-    shown, moves = arrange(eligible, sheet.score, given.evidence, diversify, size)
+    natural, _ = placed(before, sheet.stateless, sheet, given, signals)
+    eligible = after[~seen[after]] if dropping else after
+    shown, moves = placed(eligible, sheet.score, sheet, given, signals)
     return natural, guard(natural, shown, seen, moves), moves
+
+
+def placed(
+    rows: Longs, scores: Doubles, sheet: Sheet, given: SignalInput, signals: Signals
+) -> tuple[list[int], dict[int, list[str]]]:
+    """MMR and caps (diversify.py), with the pinned rows among the others at their places whatever the caps say."""
+    size, diversify = given.params.max_results, given.params.diversify
+    named = relevance_of(given.params)
+    relevance = scores if named is None else signals.column(named)
+    pinned = {row for row, _ in sheet.pins}
+    free = rows if not pinned else rows[~np.isin(rows, list(pinned))]
+    shown, moves = arrange(free, scores if relevance is None else relevance, given.evidence, diversify, size)
+    if pinned:
+        there = [row for row in rows.tolist() if row in pinned]
+        arranged = with_pins([*shown, *there], sheet.pins)[:size]
+        places = {row: place for place, row in enumerate(rows.tolist(), start=1)}
+        for place, row in enumerate(arranged, start=1):
+            if row in pinned and places[row] != place:
+                moves.setdefault(row, []).append(f"pin: {places[row]} -> {place}")
+        shown = arranged
+    return shown, moves
 
 
 def guard(natural: list[int], shown: list[int], seen: Mask, moves: dict[int, list[str]]) -> list[int]:
@@ -133,14 +164,14 @@ def guard(natural: list[int], shown: list[int], seen: Mask, moves: dict[int, lis
     return [*shown[:-1], natural[0]]
 
 
-def stateless_ranks(natural: list[int], order: Longs) -> Longs:
+def stateless_ranks(natural: list[int], rows: Longs) -> Longs:
     """[n] 1-based: the stateless page, then everyone else by stateless score."""
-    ranks = np.empty(len(order), dtype=np.int64)
-    on_page = np.zeros(len(order), dtype=np.bool_)
+    ranks = np.empty(len(rows), dtype=np.int64)
+    on_page = np.zeros(len(rows), dtype=np.bool_)
     on_page[natural] = True
-    rest = order[~on_page[order]]
+    rest = rows[~on_page[rows]]
     ranks[natural] = np.arange(1, len(natural) + 1)
-    ranks[rest] = np.arange(len(natural) + 1, len(order) + 1)
+    ranks[rest] = np.arange(len(natural) + 1, len(rows) + 1)
     return ranks
 
 
@@ -198,7 +229,9 @@ class Account:
         """In the order of `rows`."""
         names, exposure = self.signals.names, self.given.exposure
         values = self.signals.values[:, rows].T.tolist()
-        contributions = self.sheet.contributions[:, rows].T.tolist()
+        parts = self.sheet.parts
+        contributions = [part[rows].tolist() for part in parts.values()]
+        seen = self.given.exposure.seen
         scores, ranks = self.sheet.score[rows].tolist(), self.ranks[rows].tolist()
         absent = [(name, mask) for name, mask in zip(names, self.signals.missing, strict=True) if mask is not None]
         return [
@@ -207,20 +240,19 @@ class Account:
                 row=row,
                 score=scores[place],
                 stateless_rank=ranks[place],
-                signals=dict(zip(names, values[place], strict=True)),
+                signals=dict(zip(names, values[place], strict=True)) | signals_of(self.sheet.opinions, row),
                 signals_missing=tuple(name for name, mask in absent if mask[row]),
-                contributions=self._contributions(row, dict(zip(names, contributions[place], strict=True))),
-                moves=tuple(self.moves.get(row, ())),
+                contributions={
+                    name: column[place]
+                    for name, column in zip(parts, contributions, strict=True)
+                    if column[place] or name in self.signals.names or (name == SEEN_ENTRY and seen[row])
+                },
+                moves=(*self.sheet.notes.get(row, ()), *self.moves.get(row, ())),
                 seen=self._mark(row),
                 updated=row in exposure.records and bool(exposure.updated[row]),
             )
             for place, row in enumerate(rows)
         ]
-
-    def _contributions(self, row: int, weighed: dict[str, float]) -> dict[str, float]:
-        if self.sheet.demotion is not None and self.given.exposure.seen[row]:
-            weighed[SEEN_ENTRY] = weighed.get(SEEN_ENTRY, 0.0) + float(self.sheet.demotion[row])
-        return weighed
 
     def _mark(self, row: int) -> SeenMark | None:
         session = self.given.session

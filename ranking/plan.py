@@ -8,16 +8,21 @@ the whole query, stop words aside. Linear in the number of terms, but for one so
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from ranking.constants import FAST_DEPTH, FAST_POSTINGS_PER_DOCUMENT, POSTINGS_PER_DOCUMENT
-from ranking.errors import ParamsError, UnsupportedError
+from ranking.constants import FAST_POSTINGS_PER_DOCUMENT, POSTINGS_PER_DOCUMENT
+from ranking.errors import ParamsError
+from ranking.expand import Feedback, added_terms
 from ranking.filters import condition_of as condition_of
-from ranking.params import Bm25Retriever, DenseRetriever, Params, TermBudget
+from ranking.params import DenseRetriever, Params, TermBudget
+from ranking.retriever_plans import Lookup as Lookup
+from ranking.retriever_plans import Surroundings, planned_retrievers
+from ranking.retriever_plans import idf as idf
+from ranking.rules import CompiledRules, compile_rules, normalise
 from ranking.stopwords import stop_words
 from ranking.types import (
     All,
@@ -34,7 +39,7 @@ from ranking.types import (
     TermStatistics,
 )
 from ranking.units import conjunction
-from ranking.weights import needs_of, resolve_weights
+from ranking.weights import labels_of, needs_of, numbers_of, resolve_weights
 
 STOP_WORD: Final = "stop word"
 SAME_STEM: Final = "same stem as "
@@ -42,23 +47,30 @@ NOT_THERE: Final = "in no document"
 TOO_COMMON: Final = "in more than max_df of the documents"
 OVER_POSTINGS: Final = "over the postings of this plan"
 
-Lookup = Callable[..., tuple[TermStatistics, ...]]
-"""SearchIndex.term_statistics: (tokens with their exactness, stem=...) -> statistics in the same order."""
 
+def plan(
+    query: Query,
+    params: Params,
+    statistics: CollectionStatistics,
+    lookup: Lookup,
+    vector: Floats | None,
+    *,
+    around: Surroundings | None = None,
+    synonyms: Mapping[str, Sequence[str]] | None = None,
+    feedback: Feedback = (),
+) -> Plan:
+    """`vector`: [d], of the query's meaning; None leaves dense retrievers without a vector of their own out. `around`:
+    what else was looked up for this request (retriever_plans.py); `synonyms`: the collection's own.
 
-def plan(query: Query, params: Params, statistics: CollectionStatistics, lookup: Lookup, vector: Floats | None) -> Plan:
-    """`vector`: [d], of the query's meaning; None leaves dense retrievers without a vector of their own out.
-
-    Raises ParamsError for a filter or vector that cannot be meant, UnsupportedError for a reserved expansion.
+    Raises ParamsError for a filter, rule, retriever or vector that cannot be meant.
     """
-    _refuse_reserved(params)
-    condition = conjunction([query.condition, condition_of(params.filters)])
+    around = around or Surroundings(statistics, lookup)
+    rules = rules_of(params)
+    condition = conjunction([query.condition, condition_of(params.filters), rules.condition])
     vector = _unit(vector, _sent_vector(params), statistics)
-    retrievers = tuple(
-        _planned(retriever, params.precision)
-        for retriever in params.retrieve
-        if vector is not None or not isinstance(retriever, DenseRetriever)
-    )
+    retrievers = _own_vectors(planned_retrievers(params, query, around, vector), params, vector, statistics)
+    added = added_terms(query, params.expand, around, synonyms or {}, feedback)
+    query = replace(query, terms=(*query.terms, *added)) if added else query
     asked = tuple((term.token, term.exact) for term in query.terms)
     found = lookup(asked, stem=params.expand.stem) if asked else ()
     scored, required = _scored(query, found, params, statistics)
@@ -73,22 +85,39 @@ def plan(query: Query, params: Params, statistics: CollectionStatistics, lookup:
         needs=frozenset(),
         minimum=params.max_results,
         statistics=statistics,
-        postings=sum(cost(planned, fields) for planned in terms if planned.kept),
+        postings=sum(cost(planned, fields) for planned in terms if planned.kept) + grouped_cost(retrievers),
         stem=params.expand.stem,
+        probes=rules.probes,
+        also=rules.pinned,
+        labels=labels_of(params),
     )
-    return replace(draft, needs=needs_of(params, resolve_weights(params, draft)))
+    weights = resolve_weights(params, draft)
+    numbers = numbers_of(params)
+    scales = {name: scale for name in numbers if around.quantiles and (scale := around.quantiles(name)) is not None}
+    return replace(draft, needs=needs_of(params, weights), numbers=numbers, number_scales=scales)
 
 
-def idf(documents: int, df: int) -> float:
-    """ln(1 + (N - df + 0.5) / (df + 0.5)), never negative (Robertson and Zaragoza 2009, as Lucene writes it)."""
-    df = min(df, documents)
-    return math.log1p((documents - df + 0.5) / (df + 0.5))
+def rules_of(params: Params) -> CompiledRules:
+    """The request's rules, compiled; raises ParamsError for one that no document could match."""
+    return compile_rules(normalise(params.rules))
 
 
 def searched(retrievers: Sequence[PlannedRetriever]) -> tuple[str, ...]:
     """The fields that lexical recall reads, once for each retriever that does."""
     lexical = (retriever.parameters["fields"] for retriever in retrievers if retriever.type == "bm25")
     return tuple(field for fields in lexical for field, weight in fields.items() if weight)
+
+
+def grouped_cost(retrievers: Sequence[PlannedRetriever]) -> int:
+    """Postings of the words that prefix, regex, fuzzy and like retrievers stand for."""
+    return sum(
+        word.field_df.get(field, 0)
+        for retriever in retrievers
+        for group in retriever.parameters.get("groups", ())
+        for word in group.words
+        for field, weight in retriever.parameters["fields"].items()
+        if weight
+    )
 
 
 def cost(planned: PlannedTerm, fields: Sequence[str]) -> int:
@@ -215,33 +244,29 @@ def _required(node: Node | None) -> frozenset[str]:
 # ---------------------------------------------------------------- retrievers and vector
 
 
-def _planned(retriever: Bm25Retriever | DenseRetriever, precision: str) -> PlannedRetriever:
-    """`precision` as parameters: exact searches all vectors and drops no term, fast goes half as deep."""
-    parameters = retriever.model_dump(exclude={"name", "type", "k", "vector"})
-    k = max(1, round(retriever.k * FAST_DEPTH)) if precision == "fast" else retriever.k
-    if precision == "exact":
-        if isinstance(retriever, DenseRetriever):
-            parameters["exact"] = True
-        else:
-            parameters["terms"] = {**parameters["terms"], "max_df": 1.0, "max_postings": None}
-    return PlannedRetriever(retriever.name, retriever.type, k, parameters)
-
-
 def _sent_vector(params: Params) -> Floats | None:
-    """The request's own query vector: one, however many retrievers carry it."""
-    sent = [
-        (place, retriever.vector)
-        for place, retriever in enumerate(params.retrieve)
-        if isinstance(retriever, DenseRetriever) and retriever.vector is not None
-    ]
-    for place, values in sent[1:]:
-        if values != sent[0][1]:
-            raise UnsupportedError(
-                "two dense retrievers with different vectors in one request are not executed by this version",
-                path=f"$.retrieve[{place}].vector",
-                hint="send one search for each vector",
-            )
-    return np.asarray(sent[0][1], dtype=np.float32) if sent else None
+    """The first vector that a dense retriever brings: it stands for the query's meaning."""
+    sent = (retriever.vector for retriever in params.retrieve if isinstance(retriever, DenseRetriever))
+    first = next((values for values in sent if values is not None), None)
+    return None if first is None else np.asarray(first, dtype=np.float32)
+
+
+def _own_vectors(
+    retrievers: Sequence[PlannedRetriever], params: Params, vector: Floats | None, statistics: CollectionStatistics
+) -> tuple[PlannedRetriever, ...]:
+    """Dense retrievers with another vector than the plan's carry it."""
+    sent = {one.name: one.vector for one in params.retrieve if isinstance(one, DenseRetriever) and one.vector}
+    own = {name: _unit(np.asarray(values, dtype=np.float32), None, statistics) for name, values in sent.items()}
+    return tuple(
+        replace(retriever, parameters={**retriever.parameters, "vector": own[retriever.name]})
+        if own.get(retriever.name) is not None and not _same(own[retriever.name], vector)
+        else retriever
+        for retriever in retrievers
+    )
+
+
+def _same(left: Floats | None, right: Floats | None) -> bool:
+    return left is not None and right is not None and bool(np.array_equal(left, right))
 
 
 def _unit(vector: Floats | None, sent: Floats | None, statistics: CollectionStatistics) -> Floats | None:
@@ -257,17 +282,3 @@ def _unit(vector: Floats | None, sent: Floats | None, statistics: CollectionStat
             hint=f"embed the query with {statistics.embedder}, or leave the vector out",
         )
     return given if abs(length - 1.0) < 1e-6 else (given / length).astype(np.float32)
-
-
-def _refuse_reserved(params: Params) -> None:
-    for name, sent in (
-        ("synonyms", params.expand.synonyms),
-        ("fuzzy", params.expand.fuzzy),
-        ("feedback", params.expand.feedback.docs or params.expand.feedback.terms),
-    ):
-        if sent:
-            raise UnsupportedError(
-                f"expand.{name} is not executed by this version",
-                path=f"$.expand.{name}",
-                hint="write the alternatives into the query: (js OR javascript)",
-            )

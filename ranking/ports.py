@@ -5,12 +5,13 @@ Not for implementations. No method takes a weight: evidence goes in one directio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ranking.types import (
     CollectionStatistics,
     Document,
+    Doubles,
     Evidence,
     Floats,
     Node,
@@ -19,6 +20,7 @@ from ranking.types import (
     Plan,
     StoredDocument,
     TermStatistics,
+    VocabularyWord,
 )
 
 
@@ -36,6 +38,23 @@ class SearchIndex(Protocol):
 
     def count(self, node: Node | None) -> int:
         """How many documents satisfy the node (None: all). Exact."""
+        ...
+
+    def vocabulary(self, kind: str, text: str, *, limit: int, distance: int = 1) -> tuple[VocabularyWord, ...]:
+        """Words of the collection (folded, as written there) that fit: `prefix` (begin with text), `regex` (RE2, the
+        whole word) or `fuzzy` (at most `distance` edits away, transpositions one: Damerau's optimal string alignment).
+        The commonest `limit` by (distance, -df, token). Raises ParamsError for a pattern that is none."""
+        ...
+
+    def quantiles(self, name: str) -> Doubles | None:
+        """[101] quantiles (0 %, 1 %, ... 100 %, by linear interpolation) of the numbers that live documents have in
+        this metadata field; None when none has any."""
+        ...
+
+    def facets(self, node: Node | None, names: Sequence[str], limit: int) -> Mapping[str, tuple[tuple[str, int], ...]]:
+        """Exact counts of values over the documents that satisfy the node, largest first, ties by value, at most
+        `limit` of each. Names: site, domain, language, filetype, author, year (of publication), or a metadata field;
+        a document with a list of values counts once for each. Unknown fields have no values."""
         ...
 
     def recall(self, plan: Plan) -> Evidence:

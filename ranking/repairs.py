@@ -24,6 +24,11 @@ def choices(context: Mapping[str, Any], key: str = "expected") -> list[str]:
     return re.findall(r"'([^']*)'", str(context.get(key, "")))
 
 
+def discriminator(context: Mapping[str, Any]) -> str:
+    """The key whose value says which member of a union is meant."""
+    return str(context.get("discriminator", "'type'")).strip("'")
+
+
 def _literal(given: Any, context: Mapping[str, Any]) -> Any:
     expected = choices(context)
     if isinstance(given, str):
@@ -38,7 +43,7 @@ def _tag(given: Any, context: Mapping[str, Any]) -> Any:
     if not isinstance(given, dict):
         return UNCHANGED
     tags = choices(context, "expected_tags") or ["bm25", "dense"]
-    key = str(context.get("discriminator", "'type'")).strip("'")
+    key = discriminator(context)
     said = given.get(key)
     synonyms = {
         "lexical": "bm25",
@@ -85,6 +90,12 @@ def _integer(given: Any, context: Mapping[str, Any]) -> Any:
 
 
 def _number(given: Any, context: Mapping[str, Any]) -> Any:
+    if isinstance(given, str):
+        try:
+            number = float(given)
+        except ValueError:
+            return DEFAULT
+        return number if math.isfinite(number) else DEFAULT
     return given[0] if isinstance(given, list) and len(given) == 1 else DEFAULT
 
 

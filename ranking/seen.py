@@ -7,7 +7,7 @@ for which passages to show (passages.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,23 +45,30 @@ def exposure_of(evidence: Evidence, session: SessionState, decay_calls: int) -> 
         for row, record in records.items():
             if record.content_hash and content is not None:
                 updated[row] = int(content[row]) != number_of(record.content_hash)
-        records |= _near_duplicates(evidence, session, frozenset(own))
+        records |= _near_duplicates(evidence, session, own, updated)
     for row, record in records.items():
         seen[row] = not updated[row]
         strength[row] = 2.0 ** (-record.calls_ago / decay_calls) if seen[row] else 0.0
     return Exposure(seen, updated, strength, records)
 
 
-def _near_duplicates(evidence: Evidence, session: SessionState, own: frozenset[int]) -> dict[int, SeenDocument]:
-    """Other candidates than `own`, which were shown themselves, in the cluster of a seen page."""
+def _near_duplicates(
+    evidence: Evidence, session: SessionState, own: Sequence[int], updated: Mask
+) -> dict[int, SeenDocument]:
+    """Other candidates than `own`, which were shown themselves, in the cluster of a seen page: the cluster that it had
+    when it was shown, or, for a page that is still the same, the one it has now. A copy that came since may have given
+    the cluster another name."""
     column = evidence.attributes.get("cluster")
-    if column is None or not session.clusters:
+    if column is None:
         return {}
     clusters = column.tolist()
     present = set(clusters)
     named = {number_of(cluster): cluster for cluster in session.clusters if cluster}
-    shown = {number: session.clusters[cluster] for number, cluster in named.items() if number in present}
-    rows = [row for row, number in enumerate(clusters) if number in shown and row not in own]
+    shown = {clusters[row]: evidence.ids[row] for row in reversed(own) if not updated[row]}
+    shown |= {number: session.clusters[cluster] for number, cluster in named.items() if number in present}
+    shown.pop(number_of(""), None)  # pages whose cluster the index does not know are not alike for that
+    themselves = set(own)
+    rows = [row for row, number in enumerate(clusters) if number in shown and row not in themselves]
     found = ((row, session.seen.get(shown[clusters[row]])) for row in rows)
     return {row: record for row, record in found if record is not None}
 
@@ -70,7 +77,8 @@ def demotion(scores: Doubles, exposure: Exposure, evidence: Evidence, params: Se
     """[n] what the mode adds to each score (at most 0); None when it changes nothing.
 
     demote: (score - score of the last candidate) x (factor - 1), factor = 1 - (1 - demote) x strength.
-    new_passages: the same with factor 0 for a page that has no passage left to show. drop, off: nothing.
+    new_passages: a page that has no passage left to show goes below all others, in its own order: less the range of
+    the scores. drop, off: nothing.
     """
     if not exposure.seen.any():
         return None
@@ -79,7 +87,7 @@ def demotion(scores: Doubles, exposure: Exposure, evidence: Evidence, params: Se
         return above * ((params.demote - 1.0) * exposure.strength)
     if params.seen == "new_passages":
         spent = exposure.seen & used_up(exposure, evidence)
-        return np.where(spent, -above, 0.0) if spent.any() else None
+        return np.where(spent, -above.max(), 0.0) if spent.any() else None
     return None
 
 

@@ -16,10 +16,13 @@ from pydantic import BaseModel, ValidationError
 from ranking.nearest import near as near
 from ranking.nearest import nearest as nearest
 from ranking.nearest import plain_name
-from ranking.repairs import DEFAULT, MENDERS, TAG_ERRORS, UNCHANGED, choices
+from ranking.repairs import DEFAULT, MENDERS, TAG_ERRORS, UNCHANGED, choices, discriminator
+from ranking.shown import cut
 
 _ROUNDS: Final = 4
 """A corrected request is validated again: one mistake may hide the next one inside it."""
+_MENDED: Final = 20
+"""Errors: with more of them it is not that request which was meant."""
 _MAX_DEPTH: Final = 6
 
 KNOWN_ELSEWHERE: Final[Mapping[str, str]] = {
@@ -94,19 +97,22 @@ def json_path(payload: Any, location: Sequence[str | int]) -> Path:
 
 
 def path_text(path: Path) -> str:
-    """`$.retrieve[0].k`"""
-    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    """`$.retrieve[0].k`; what is long in it is cut."""
+    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{cut(part)}" for part in path)
 
 
 def correct(
     payload: Mapping[str, Any], model: type[BaseModel], errors: Sequence[Mapping[str, Any]]
 ) -> tuple[str | None, dict[str, Any] | None]:
     """(what the first error probably meant, the corrected request or None when one of the errors cannot be
-    mended). `errors` are `ValidationError.errors()` of `model` on `payload`, which stays as it is."""
+    mended, or there are more than 20). `errors` are `ValidationError.errors()` of `model` on `payload`, which stays
+    as it is."""
     request: dict[str, Any] = copy.deepcopy(dict(payload))
-    did_you_mean = _meaning(request, model, errors)
+    did_you_mean = _meaning(request, model, errors[:_MENDED])
     pending = list(errors)
     for _ in range(_ROUNDS):
+        if len(pending) > _MENDED:
+            return did_you_mean, None
         mended = [_mend(request, model, error)[1] for error in pending]
         if not any(mended):
             return did_you_mean, None
@@ -145,14 +151,14 @@ def _mend(request: dict[str, Any], model: type[BaseModel], error: Mapping[str, A
         del parent[path[-1]]
         return None, True
     parent[path[-1]] = value
-    return _told(kind, value), True
+    return _told(kind, value, context), True
 
 
-def _told(kind: str, value: Any) -> str | None:
+def _told(kind: str, value: Any, context: Mapping[str, Any]) -> str | None:
     """How to name a repaired value in a sentence: a choice, a tag or a limit."""
     if kind in ("literal_error", "greater_than_equal", "less_than_equal"):
         return str(value)
-    return next((str(tag) for tag in value.values() if isinstance(tag, str)), None) if kind in TAG_ERRORS else None
+    return str(value[discriminator(context)]) if kind in TAG_ERRORS else None
 
 
 def _rename_key(parent: dict[Any, Any], wrong: str, context: Mapping[str, Any]) -> tuple[str | None, bool]:

@@ -87,7 +87,18 @@ class StoredDocument:
 # ---------------------------------------------------------------- what was asked
 
 FilterKind = Literal[
-    "site", "domain", "lang", "filetype", "after", "before", "inurl", "url_prefix", "metadata", "link", "related"
+    "site",
+    "domain",
+    "lang",
+    "filetype",
+    "after",
+    "before",
+    "inurl",
+    "url_prefix",
+    "url_glob",
+    "metadata",
+    "link",
+    "related",
 ]
 
 
@@ -122,8 +133,9 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A structured constraint: `value` is canonical text: a host or host/path, a date as written (ranking.dates),
-    and for metadata the JSON of the value, or of the list of values where `bound` is "in"."""
+    """A structured constraint: `value` is canonical text: a host or host/path, a date as written (ranking.dates), for
+    url_glob a pattern of ranking.globs, and for metadata the JSON of the value, or of the list of values where
+    `bound` is "in"."""
 
     kind: FilterKind
     value: str
@@ -237,11 +249,39 @@ class PlannedTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class VocabularyWord:
+    """A word that documents hold, as it is written there."""
+
+    token: str
+    df: int  # documents with it in any field
+    distance: int = 0  # edits away from what was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class WordGroup:
+    """Words that count as one: their frequencies add up, and they weigh what `idf` x `boost` says."""
+
+    words: tuple[TermStatistics, ...]
+    idf: float
+    boost: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedRetriever:
-    """One retriever with its depth; `parameters` are the request's own, validated."""
+    """One retriever with its depth. `parameters` by type:
+
+    bm25          the request's own: fields, k1, b, terms; reads Plan.terms
+    dense         exact; vector: [d] or None for Plan.vector
+    phrase        phrase: Phrase without a field; fields
+    prefix, regex, fuzzy, words    groups: tuple[WordGroup, ...]; fields, k1, b
+    like          groups, fields, k1, b; vector: [d] or None; itself: id or None, which is left out
+    links         of: id or URL; direction: in | out
+    site_listing  node: Filter; order: authority | url | newest
+    ids           ids: tuple of ids, best first
+    """
 
     name: str
-    type: str  # bm25 | dense
+    type: str
     k: int
     parameters: Mapping[str, Any]
 
@@ -255,11 +295,18 @@ class Plan:
     condition: Node | None  # filters of the request and of the query text together
     retrievers: tuple[PlannedRetriever, ...]
     vector: Floats | None  # [d], unit length
-    needs: frozenset[str]  # of: lexical, positions, dense, vectors, attributes
+    needs: frozenset[str]  # of: lexical, positions, dense, dense_mean, vectors, attributes
     minimum: int  # return at least so many documents when so many satisfy the condition
     statistics: CollectionStatistics
     postings: int  # predicted cost of lexical recall
     stem: bool = True  # Term nodes of the condition match by stem, as the scored terms that are not exact do
+    probes: tuple[Node, ...] = ()  # conditions whose truth of each candidate is wanted: Evidence.probes
+    numbers: tuple[str, ...] = ()  # metadata fields whose number of each candidate is wanted: Evidence.numbers
+    labels: tuple[str, ...] = ()  # fields whose value of each candidate is wanted: Evidence.labels
+    number_scales: Mapping[str, Doubles] = field(default_factory=dict)
+    """By metadata field of `numbers`: [101] its quantiles over the collection, ascending; absent without numbers."""
+    also: Node | None = None  # up to ALSO_RECALLED documents that satisfy it and the condition are candidates too
+    include: tuple[str, ...] = ()  # and these, where they satisfy the condition; rank 0 in every retriever
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +347,7 @@ class Evidence:
     tf: Floats  # [F, T, n]; an all-zero F row for a field that is not indexed
     dl: Floats  # [F, n] tokens
     cosine: Floats  # [n] best passage; NaN without vectors
-    cosine_mean: Floats  # [n] mean of the best three
+    cosine_mean: Floats  # [n] mean of the best three; NaN unless Plan.needs has dense_mean
     attributes: Mapping[str, NDArray[Any]]
     phrases: Floats  # [P, n]
     positions: Positions | None = None
@@ -312,6 +359,19 @@ class Evidence:
     floors: Mapping[str, float] = field(default_factory=dict)
     """By bm25 retriever: no allowed document outside its list has a greater sum over its fields of weight x BM25
     (k1 1.2, b 0.75) of the kept terms. Absent: unknown. Needed for `query.exact` when the list is full."""
+    scores: Mapping[str, Doubles] = field(default_factory=dict)
+    """By retriever other than the first bm25 and a dense one of Plan.vector: [n] in [0, 1] on the retriever's own
+    fixed scale, NaN where it did not find the candidate. Absent: its list has an order and no scores.
+
+    bm25          BM25 / sum idf boost (k1+1) / sum of |field weights|
+    dense         (1 + cos)/2
+    phrase        x/(1+x), x the count weighted by field
+    prefix, regex, fuzzy, words    as bm25, over groups
+    like          reciprocal ranks, over what the first of every list gets
+    """
+    probes: Mask | None = None  # [Plan.probes, n]
+    numbers: Mapping[str, Doubles] = field(default_factory=dict)  # by metadata field: [n], NaN without a number
+    labels: Mapping[str, Longs] = field(default_factory=dict)  # by field: [n] equal where the value is, -1 without one
 
     @property
     def size(self) -> int:

@@ -5,23 +5,33 @@ Defaults (catalogue, balance) < the request's `weights`, key by key, profile alr
 it weighs 1 and they weigh 0, whatever they were given, unless `fused` or `*` is named too; with linear it weighs 0
 unless named. So a request sent again with another method means what it says. Not for the weights of retrievers
 inside a fusion (`fuse.weights`), except that their names are checked here.
+
+Which signals there are follows from the request too: `rank.<retriever>` for each of its retrievers, and `meta.<field>`
+for each metadata field that it names in `weights`, `score` or `diversify.relevance`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from ranking.balance import balance
 from ranking.errors import ParamsError
+from ranking.expression import Expression, parse_expression
 from ranking.params import Params
-from ranking.signals.catalogue import SignalSpec, signals_for
+from ranking.signals.catalogue import META_PREFIX, SignalSpec, check_call, known_parameters, signals_for
 from ranking.suggest import nearest
 from ranking.types import Plan
 
 EVERY_OTHER: Final = "*"
 FUSED: Final = "fused"
 FUSED_FROM: Final = ("bm25", "dense")
+_LISTED: Final = "GET /v1/signals lists them all"
+_META_NAME: Final = re.compile(r"meta\.[A-Za-z0-9_.\-]{1,59}")
+"""What knobs.Name allows, or `resolved` could not name it in `weights`."""
+_META_IN_SCORE: Final = re.compile(r"(?<![\w.])meta(?:\.\w+)+")
+"""A name as score expressions have it: there `-` is minus."""
 
 
 def resolve_weights(params: Params, plan: Plan) -> Mapping[str, float]:
@@ -31,11 +41,7 @@ def resolve_weights(params: Params, plan: Plan) -> Mapping[str, float]:
     """
     specs = catalogue_of(params)
     asked = params.weights
-    _refuse_unknown(asked, [*specs, EVERY_OTHER], "signal", "$.weights", "GET /v1/signals lists them all")
-    retrievers = [retriever.name for retriever in params.retrieve]
-    _refuse_unknown(
-        params.fuse.weights or {}, retrievers, "retriever", "$.fuse.weights", f"this request has {retrievers}"
-    )
+    check_names(params)
     weights = {name: spec.weight for name, spec in specs.items()}
     weights["dense"] = balance(plan)
     if params.fuse.method != "linear":
@@ -46,6 +52,16 @@ def resolve_weights(params: Params, plan: Plan) -> Mapping[str, float]:
     set_aside = stood_in(params)
     weights.update((name, value) for name, value in asked.items() if name != EVERY_OTHER and name not in set_aside)
     return weights
+
+
+def check_names(params: Params) -> None:
+    """Raises ParamsError for a weight on something that is no signal or retriever of this request."""
+    specs = catalogue_of(params)
+    _refuse_unknown(params.weights, [*specs, EVERY_OTHER], "signal", "$.weights", _LISTED)
+    retrievers = [retriever.name for retriever in params.retrieve]
+    _refuse_unknown(
+        params.fuse.weights or {}, retrievers, "retriever", "$.fuse.weights", f"this request has {retrievers}"
+    )
 
 
 def stood_in(params: Params) -> tuple[str, ...]:
@@ -63,28 +79,78 @@ def resendable(weights: Mapping[str, float], params: Params) -> dict[str, float]
 
 
 def catalogue_of(params: Params) -> Mapping[str, SignalSpec]:
-    """The signals of this request: the catalogue and one rank signal for each of its retrievers."""
-    return signals_for(tuple(retriever.name for retriever in params.retrieve))
+    """The signals of this request: the catalogue, one rank signal for each of its retrievers, and one for each metadata
+    field that it names, in the order of the names so that equal requests add up alike."""
+    return signals_for(tuple(retriever.name for retriever in params.retrieve), tuple(sorted(set(_meta_fields(params)))))
+
+
+def _meta_fields(params: Params) -> Iterator[str]:
+    """A name is looked for in the text of `score`, whether or not it is a correct expression: its faults are for
+    score_of to word."""
+    for name in (*params.weights, params.diversify.relevance or "", *_META_IN_SCORE.findall(params.score or "")):
+        if _META_NAME.fullmatch(name):
+            yield name.removeprefix(META_PREFIX)
+
+
+def score_of(params: Params) -> Expression | None:
+    """The request's score expression; None without one. Raises ParamsError for a fault of its text, for a signal that
+    this request does not have, and for a parameter out of range."""
+    if params.score is None:
+        return None
+    specs = catalogue_of(params)
+    expression = parse_expression(params.score, known_parameters(specs))
+    for call in expression.reads:
+        check_call(specs, call)
+    return expression
+
+
+def relevance_of(params: Params) -> str | None:
+    """The signal that MMR weighs in place of the score; None for the score. Raises ParamsError for an unknown one."""
+    name = params.diversify.relevance
+    if name is not None and name not in catalogue_of(params):
+        raise _unknown(name, list(catalogue_of(params)), "signal", "$.diversify.relevance", _LISTED)
+    return name
+
+
+def signals_read(params: Params, weights: Mapping[str, float]) -> frozenset[str]:
+    """The signals that decide the order: what the score reads, or else what weighs something, and what MMR weighs.
+    Raises as score_of and relevance_of do."""
+    expression, relevance = score_of(params), relevance_of(params)
+    if expression is None:
+        read = {name for name, weight in weights.items() if weight}
+    else:
+        read = {call.name for call in expression.reads}
+    return frozenset(read if relevance is None else read | {relevance})
 
 
 def needs_of(params: Params, weights: Mapping[str, float]) -> frozenset[str]:
-    """What an index must deliver for this request (Plan.needs): lexical and dense always, the rest when a signal of
-    some weight, an explanation or MMR reads it. `attributes` hold the site, which the cap needs, and are cheap."""
-    needs = {"lexical", "dense", "attributes"}
+    """What an index must deliver for this request (Plan.needs): lexical and dense always, the rest when the order, an
+    explanation, trees or MMR read it. `attributes` hold the site, which the cap needs, and are cheap."""
+    needs, read = {"lexical", "dense", "attributes"}, signals_read(params, weights)
+    everything = params.explain or any(stage.type == "trees" for stage in params.rerank)
     for name, spec in catalogue_of(params).items():
-        if params.explain or weights.get(name):
+        if everything or name in read:
             needs |= spec.needs
     if params.diversify.method == "mmr":
         needs.add("vectors")
-    return frozenset(needs - {"session"})
+    return frozenset(needs - {"session", "numbers"})
+
+
+def numbers_of(params: Params) -> tuple[str, ...]:
+    """Metadata fields that a signal reads as numbers (Plan.numbers)."""
+    return tuple(name.removeprefix(META_PREFIX) for name in catalogue_of(params) if name.startswith(META_PREFIX))
+
+
+def labels_of(params: Params) -> tuple[str, ...]:
+    """Fields of which the page holds only so many of one value (Plan.labels); site and cluster are attributes."""
+    return tuple(name for name in params.diversify.max_per if name not in ("site", "cluster"))
 
 
 def _refuse_unknown(names: Iterable[str], known: list[str], what: str, path: str, hint: str) -> None:
     for name in names:
         if name not in known:
-            raise ParamsError(
-                f"there is no {what} named {name!r}",
-                path=f"{path}.{name}",
-                hint=hint,
-                did_you_mean=nearest(name, known),
-            )
+            raise _unknown(name, known, what, f"{path}.{name}", hint)
+
+
+def _unknown(name: str, known: list[str], what: str, path: str, hint: str) -> ParamsError:
+    return ParamsError(f"there is no {what} named {name!r}", path=path, hint=hint, did_you_mean=nearest(name, known))

@@ -127,7 +127,7 @@ def _seen_of(key: TrailKey, trail: Trail) -> Iterator[tuple[int, Item]]:
 
 
 def _marks_of(key: TrailKey, trail: Trail) -> Iterator[tuple[int, Item]]:
-    return ((entry.seq, Item(key, "mark", document)) for document, entry in trail.marks.items())
+    return ((entry.latest, Item(key, "mark", document)) for document, entry in trail.marks.items())
 
 
 def _take(entries: Iterator[tuple[int, Item]], number: int) -> Iterator[tuple[int, Item]]:

@@ -181,7 +181,7 @@ def decode_exposure(body: bytes) -> Exposure:
 
 
 def encode_mark(mark: Mark) -> bytes:
-    return _dumps((VERSION, mark.kind, mark.at, mark.seq, mark.passage))
+    return _dumps((VERSION, mark.kind, mark.at, mark.seq, mark.passage, mark.latest))
 
 
 def decode_mark(body: bytes) -> Mark:

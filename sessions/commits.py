@@ -40,12 +40,16 @@ def placed(drafts: Sequence[Draft], after: int, snapshot_seq: int, now: float) -
     )
 
 
-def asked(session: Session, events: Sequence[Event]) -> Session:
-    """With its first query, once there was one."""
-    if session.first_query is not None:
+def asked(session: Session, events: Sequence[Event], objective: str | None) -> Session:
+    """With its first query and its first objective, once there were some; later ones change neither."""
+    query = session.first_query
+    if query is None:
+        query = next((event.query for event in events if event.kind == "search"), None)
+    if session.objective is not None:
+        objective = session.objective
+    if (query, objective) == (session.first_query, session.objective):
         return session
-    query = next((event.query for event in events if event.kind == "search"), None)
-    return session if query is None else replace(session, first_query=query)
+    return replace(session, first_query=query, objective=objective)
 
 
 def check_branches(drafts: Sequence[Draft], branches: Sequence[Branch]) -> None:

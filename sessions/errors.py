@@ -2,14 +2,12 @@
 
 ForageError
 └── SessionError
-    ├── SessionNotFound        no session of that id for this tenant: unknown, foreign and expired ids alike
     ├── BranchNotFound         the session has no branch of that name
     ├── SessionExists          create was asked for an id that is in use
     ├── InvalidName            an id, reader, branch or request id that cannot be one
     ├── EventError             an event that cannot be written down (non-finite score, missing document)
     ├── HistoryFolded          the past asked for has been folded into the summary
     ├── RequestConflict        this request id was used with another body
-    ├── RequestRunning         the same request is still being answered
     └── SessionStoreError      the store cannot be used now (locked, full, gone): search goes on without it
         └── LogFormatError     what is stored was written by another version, or is damaged
 """
@@ -23,11 +21,6 @@ class SessionError(ForageError):
     """Anything that sessions raise."""
 
     code = "session_error"
-
-
-class SessionNotFound(SessionError):
-    code = "session_not_found"
-    status = 404
 
 
 class BranchNotFound(SessionError):
@@ -58,12 +51,6 @@ class HistoryFolded(SessionError):
 class RequestConflict(SessionError):
     code = "request_conflict"
     status = 409
-
-
-class RequestRunning(SessionError):
-    code = "request_running"
-    status = 409
-    retryable = True
 
 
 class SessionStoreError(SessionError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from ranking.types import Shown
@@ -36,12 +36,14 @@ class TrailKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The latest word on a document; of two, the one with the larger (at, seq)."""
+    """The latest word on a document; of two, the one with the larger (at, seq). `latest`: the last event that said
+    one, which is another event than `seq` when the clock went back."""
 
     kind: Kind
     at: float
     seq: int
-    passage: int | None = None
+    passage: int | None
+    latest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +176,11 @@ class _TrailDraft:
             self.total += 1
             self.gain = Gain(event.seq, len(event.shown), event.new, event.best_new)
         elif event.kind in FEEDBACK:
-            mark = Mark(event.kind, event.at, event.seq, event.passage)
+            mark = Mark(event.kind, event.at, event.seq, event.passage, event.seq)
             old = self.marks.get(event.document)
-            if old is None or (old.at, old.seq) < (mark.at, mark.seq):
-                self.marks.put(event.document, mark)
+            if old is not None and (old.at, old.seq) > (mark.at, mark.seq):
+                mark = replace(old, latest=event.seq)
+            self.marks.put(event.document, mark)
         self.touched = Touch(event.seq, event.at, event.body, event.answer)
 
     def _show(self, document: str, new: Exposure) -> None:
@@ -254,7 +257,7 @@ def restored(
         ):
             draft.documents.put(document, item)
             draft._enter(document, item.cluster)
-        for document, mark in sorted(marks.items(), key=lambda pair: pair[1].seq):
+        for document, mark in sorted(marks.items(), key=lambda pair: pair[1].latest):
             draft.marks.put(document, mark)
         trails[key] = draft.done()
     return Ledger(seq, trails, dict(spent), sum(map(count, trails.values())))

@@ -156,21 +156,22 @@ class MemorySessionStore:
                 return Committed(0, known.answer, replayed=True)
             key = (tenant, checked("session_id", session_id))
             log = self._logs.get(key)
-            goes_on = log is not None and snapshot is not None and log.incarnation == snapshot.incarnation
-            begun = log is None or (self._is_over(log) and not goes_on)
-            branches = (TRUNK,) if begun or log is None else log.branches
-            check_branches(drafts, branches)
-            last = log.events[-1].seq if log and log.events and not begun else 0
-            if log and not begun:
-                last = max(last, log.summary.seq)
-            seen = snapshot.seq if snapshot and goes_on else 0
-            events = placed(drafts, last, seen, now)
+            if snapshot is not None and (log is None or log.incarnation != snapshot.incarnation):
+                body = answer(0)
+                if claim:
+                    self._flights.leave(claim, body)
+                return Committed(0, body)
+            if log is not None and snapshot is None and self._is_over(log):
+                log = None
+            check_branches(drafts, log.branches if log else (TRUNK,))
+            last = max(log.summary.seq, log.events[-1].seq if log.events else 0) if log else 0
+            events = placed(drafts, last, snapshot.seq if snapshot else 0, now)
             for event in events:
                 encode_event(event)  # refuses what the other stores could not write down
             body = answer(events[-1].seq)
-            if begun or log is None:
+            if log is None:
                 log = self._start(tenant, session_id, objective, None)
-            log.session = touched(asked(log.session, events), now, self._settings)
+            log.session = touched(asked(log.session, events, objective), now, self._settings)
             log.events.extend(events)
             log.answers[events[-1].seq] = (body, now + self._settings.answer_seconds)
             if claim:

@@ -58,16 +58,20 @@ class _Row(NamedTuple):
 
 
 class SqliteSessionStore:
-    """Raises SessionStoreError when `path` cannot be opened; its folder is made."""
+    """The file and its folder are made when a session is first asked for; see SqliteFile."""
 
     def __init__(self, path: Path, settings: SessionSettings = DEFAULTS, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._forget()
         self._file = SqliteFile(Path(path), settings.busy_seconds)
-        self._kept = Snapshots(settings.cached_exposures)
         self._flights = Flights(settings)
         self._swept = time.monotonic()
         self._sweep_from = 0
+
+    def _forget(self) -> None:
+        """Another file numbers its sessions anew: what is kept of this one says nothing of them."""
+        self._kept = Snapshots(self._settings.cached_exposures)
 
     # ------------------------------------------------------------ reading
 
@@ -227,27 +231,15 @@ class SqliteSessionStore:
         checked("session_id", session_id)
         check_drafts(drafts)
         with self._file.writing() as connection:
-            first = self._first(connection, claim) if claim else None
-            if first is None:
-                body, after = self._append(connection, tenant, session_id, drafts, answer, snapshot, claim, objective)
-        if first is not None:
-            if claim:
-                self._flights.leave(claim, first)
-            return Committed(0, first, replayed=True)
-        self._kept.put((tenant, session_id), after)
+            done, after = self._end(connection, tenant, session_id, drafts, answer, snapshot, claim, objective)
+        if after is not None:
+            self._kept.put((tenant, session_id), after)
         if claim:
-            self._flights.leave(claim, body)
+            self._flights.leave(claim, done.answer)
         self._sweep_if_due()
-        return Committed(after.seq, body)
+        return done
 
-    def _first(self, connection: sqlite3.Connection, claim: Claim) -> bytes | None:
-        """The answer of a call that was faster with this request id."""
-        known = self._answered(connection, claim)
-        if isinstance(known, Conflict):
-            raise RequestConflict(f"request id {claim.request_id!r} was used with another body", path="request_id")
-        return known.answer if isinstance(known, Replay) else None
-
-    def _append(
+    def _end(
         self,
         connection: sqlite3.Connection,
         tenant: str,
@@ -257,42 +249,64 @@ class SqliteSessionStore:
         based_on: Snapshot | None,
         claim: Claim | None,
         objective: str | None,
-    ) -> tuple[bytes, Snapshot]:
-        now = self._clock.now()
+    ) -> tuple[Committed, Snapshot | None]:
+        """How the call ends, and the session after it, if it was added to."""
+        first = self._first(connection, claim) if claim else None
+        if first is not None:
+            return Committed(0, first, replayed=True), None
         row = _row(connection, tenant, session_id)
-        goes_on = row is not None and based_on is not None and row.number == based_on.incarnation
+        if based_on is not None and (row is None or row.number != based_on.incarnation or row.revision == ERASED):
+            if claim:
+                _release(connection, claim)
+            return Committed(0, answer(0)), None
+        now = self._clock.now()
         before = None
-        if row is not None and row.revision != ERASED and (row.expires > now or goes_on):
+        if row is not None and row.revision != ERASED and (row.expires > now or based_on is not None):
             before = self._current(connection, tenant, session_id, row)
         if before is None:
-            check_branches(drafts, (TRUNK,))
-            if row is not None:
-                _erase(connection, row.number)
-            session = started(tenant, session_id, now, self._settings, objective)
-            before = Snapshot(session, (TRUNK,), EMPTY, EMPTY, self._insert(connection, session))
-        else:
-            check_branches(drafts, before.branches)
-        seen = based_on.seq if based_on and goes_on else 0
-        events = placed(drafts, before.seq, seen, now)
-        after = self._grown(connection, before, events, now)
+            before = self._begun(connection, started(tenant, session_id, now, self._settings, objective), row)
+        check_branches(drafts, before.branches)
+        events = placed(drafts, before.seq, based_on.seq if based_on else 0, now)
+        after = self._grown(connection, before, events, objective, now)
         body = answer(after.seq)
         self._keep_answer(connection, _key(after.incarnation, after.seq), body, claim, now)
         connection.execute(
             "UPDATE sessions SET seq = ?, revision = ?, expires = ? WHERE number = ?",
             (after.seq, after.revision, after.session.expires, after.incarnation),
         )
-        return body, after
+        return Committed(after.seq, body), after
 
-    def _grown(self, connection: sqlite3.Connection, before: Snapshot, events: Sequence[Event], now: float) -> Snapshot:
+    def _begun(self, connection: sqlite3.Connection, session: Session, row: _Row | None) -> Snapshot:
+        """A session without events, in the place of an expired one."""
+        if row is not None:
+            _erase(connection, row.number)
+        return Snapshot(session, (TRUNK,), EMPTY, EMPTY, self._insert(connection, session))
+
+    def _first(self, connection: sqlite3.Connection, claim: Claim) -> bytes | None:
+        """The answer of a call that was faster with this request id."""
+        known = self._answered(connection, claim)
+        if isinstance(known, Conflict):
+            raise RequestConflict(f"request id {claim.request_id!r} was used with another body", path="request_id")
+        return known.answer if isinstance(known, Replay) else None
+
+    def _grown(
+        self,
+        connection: sqlite3.Connection,
+        before: Snapshot,
+        events: Sequence[Event],
+        objective: str | None,
+        now: float,
+    ) -> Snapshot:
         """Writes the events, and folds what is beyond the bounds."""
         number = before.incarnation
         connection.executemany(
             "INSERT INTO events VALUES (?, ?)", [(_key(number, event.seq), encode_event(event)) for event in events]
         )
-        session = touched(asked(before.session, events), now, self._settings)
+        asking = asked(before.session, events, objective)
+        session = touched(asking, now, self._settings)
         cuts = cuts_of(before.branches)
         ledger, summary, revision = advance(before.ledger, events, cuts), before.summary, before.revision
-        if session.first_query != before.session.first_query:
+        if asking != before.session:
             head = encode_session(session, before.branches)
             connection.execute("UPDATE sessions SET head = ? WHERE number = ?", (head, number))
             revision += 1

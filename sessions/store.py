@@ -79,8 +79,8 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What became of a call. `replayed`: another call with this request id was first; `answer` is its bytes, and
-    nothing was added. `seq`: of the last event added, 0 when replayed."""
+    """What became of a call. `seq`: of the last event added, or 0: nothing was. Then it is `replayed`, for another call
+    with this request id was first and `answer` is its bytes, or the session that the call was ranked on is gone."""
 
     seq: int
     answer: bytes
@@ -148,9 +148,11 @@ class SessionStore(Protocol):
         """Adds the events with consecutive seqs and stores the answer, in one atomic step, or does neither.
 
         `answer(seq)` makes the bytes once the last seq is known; it is called inside the step, so it must be
-        quick, and if it raises nothing is added. `snapshot` is what the call was ranked on (None: it found no
-        session): with it, a session that expired while the call ran lives on. A session that is not there is
-        begun, with `objective`. Raises RequestConflict, EventError and BranchNotFound.
+        quick, and if it raises nothing is added. `snapshot` is what the call was ranked on. None, it found no session:
+        one that is not there is begun. Otherwise a session that expired while the call ran lives on,
+        but one that was erased (deleted, swept, begun anew) is not brought back: nothing is added or kept, and the
+        answer is `answer(0)`, for this call and for those that wait for it. `objective` becomes the
+        session's if it has none. Raises RequestConflict, EventError and BranchNotFound.
         """
         ...
 

@@ -9,15 +9,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
+from api import log
 from api.engine import Engine
 from api.http.admission import Workers
 from api.http.auth import Keys
 from api.http.bodies import document_bodies
 from api.http.errors import install_error_handlers
 from api.http.metrics import MetricsMiddleware
-from api.http.routes import catalogue, collections, crawls, operations, search, sessions
+from api.http.parameters import known_parameters
+from api.http.routes import catalogue, collections, crawls, opened, operations, search, sessions
 from api.settings import Settings
 
 LANE_THREADS = 2
@@ -31,7 +33,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.engine.warm_up()
+        report = app.state.engine.ready()
+        if not report["ready"]:  # what is wrong may be mended while it runs: /readyz tells
+            log.error("not_ready", error=report["error"], hint=report["hint"])
         yield
         app.state.engine.close()
 
@@ -50,8 +54,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.keys = Keys(settings.keys())
     install_error_handlers(app)
     app.add_middleware(MetricsMiddleware)
-    for module in (search, catalogue, sessions, collections, crawls, operations):
-        app.include_router(module.router)
+    for module in (search, opened, catalogue, sessions, collections, crawls):
+        app.include_router(module.router, dependencies=[Depends(known_parameters)])
+    app.include_router(operations.router)
     _document_bodies(app)
     return app
 

@@ -42,13 +42,17 @@ class Keys:
         key = api_key or (bearer.strip() if scheme.lower() == "bearer" else "")
         if not key:
             raise UnauthorizedError(
-                "this server needs an API key", path="header", hint="send Authorization: Bearer KEY or x-api-key: KEY"
+                "this server needs an API key",
+                path="header.authorization",
+                hint="send Authorization: Bearer KEY or x-api-key: KEY",
             )
         given = _digest(key)
         for digest, tenant in self._tenants.items():
             if hmac.compare_digest(digest, given):
                 return tenant
-        raise ForbiddenError("this API key is not known here", path="header", hint="ask the operator for a key")
+        raise ForbiddenError(
+            "this API key is not known here", path="header.authorization", hint="ask the operator for a key"
+        )
 
 
 def _digest(key: str) -> bytes:

@@ -5,6 +5,7 @@ Not for what the JSON means (api/requests.py).
 
 from __future__ import annotations
 
+import re
 import tempfile
 from typing import IO, Any, Final
 
@@ -13,6 +14,7 @@ from fastapi import Request
 from pydantic import BaseModel
 
 from api.errors import BodyTooLargeError, MalformedRequestError, UnsupportedMediaTypeError
+from ranking.shown import cut
 
 JSON_TYPES: Final = ("application/json", "text/json")
 NDJSON_TYPES: Final = (
@@ -26,6 +28,12 @@ NDJSON_TYPES: Final = (
 )
 SPOOL_BYTES: Final = 1_000_000
 """An upload up to this size stays in memory."""
+MAX_DIGITS: Final = 18
+"""Of a length that is a number of bytes at all."""
+_ESCAPE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+"""A surrogate pair, or half of one (the group), or any other escape."""
 
 
 def media_type(request: Request) -> str:
@@ -38,17 +46,30 @@ async def read_json(request: Request, cap: int) -> Any:
     kind = media_type(request)
     if kind and kind not in JSON_TYPES and not kind.endswith("+json"):
         raise UnsupportedMediaTypeError(
-            f"the body must be application/json, got {kind}", path="header", hint="send Content-Type: application/json"
+            f"the body must be application/json, got {cut(kind)}",
+            path="header.content-type",
+            hint="send Content-Type: application/json",
         )
     body = await _read(request, cap)
     if not body.strip():
         raise MalformedRequestError("the body is empty", path="$", hint='send a JSON object such as {"query": "..."}')
     try:
-        return orjson.loads(body)
+        return _parsed(body)
     except orjson.JSONDecodeError as error:
         raise MalformedRequestError(
             f"the body is not JSON: {error}", path="$", hint="NaN, comments and trailing commas are not JSON"
         ) from None
+
+
+def _parsed(body: bytes) -> Any:
+    """JSON. Half a surrogate pair, which some writers leave where they cut a text, is read as U+FFFD."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        mended = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)
+        if mended == body:
+            raise
+        return orjson.loads(mended)
 
 
 async def _read(request: Request, cap: int) -> bytes:
@@ -83,7 +104,7 @@ async def spool(request: Request, cap: int) -> IO[bytes]:
 
 def _check_length(request: Request, cap: int) -> None:
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > cap:
+    if declared.isascii() and declared.isdecimal() and (len(declared) > MAX_DIGITS or int(declared) > cap):
         raise _too_large(cap)
 
 

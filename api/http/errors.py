@@ -1,11 +1,13 @@
 """The one place where an error becomes HTTP: given an exception, returns its status and the one error shape.
 
-Not for deciding what is an error: each package's errors.py says that.
+`error.path` says where in the request the fault is: `$.field` in a JSON body, `line N, field` in NDJSON, `path.name`,
+`query.name` or `header.name` outside of it. The engine names JSON paths and its own parameters; where a parameter came
+from, this module knows. Not for deciding what is an error: each package's errors.py says that.
 """
 
 from __future__ import annotations
 
-import secrets
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -13,9 +15,15 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api import log
+from api.errors import DeadlineError
+from api.http.metrics import METHODS
+from api.requests import mint_request_id
+from indexer.rows import clean_value
 from ranking.errors import ForageError
+from ranking.shown import cut
 
 _HTTP_CODES: Final[Mapping[int, str]] = {
     400: "malformed_request",
@@ -32,35 +40,60 @@ _HTTP_CODES: Final[Mapping[int, str]] = {
     503: "unavailable",
 }
 
+MESSAGE_CHARACTERS: Final = 8_000
+"""Twenty bad lines of an ingest, each with its reason."""
+TEXT_CHARACTERS: Final = 1_000
+"""Of a path, a hint or a name."""
 
-def mint_request_id() -> str:
-    """An id to find a request by in the logs."""
-    return f"req_{secrets.token_hex(12)}"
+
+_PARAMETER: Final = re.compile(r"(?:\$\.)?([a-z_]+)")
+_BODILESS: Final = frozenset({"GET", "HEAD", "DELETE"})
+
+
+def located(path: str | None, request: Request) -> str | None:
+    """Where the engine's `path` is in this request."""
+    named = _PARAMETER.fullmatch(path or "")
+    if named is None:
+        return path
+    name, bodiless = named[1], request.method in _BODILESS
+    if path == name or bodiless:
+        if name in request.path_params:
+            return f"path.{name}"
+        if "name" in request.path_params:  # the engine says of what it is the name: a collection, a profile, a model
+            return "path.name"
+    return f"query.{name}" if bodiless else f"$.{name}"
 
 
 def error_body(error: ForageError, request_id: str) -> dict[str, Any]:
-    """The error shape of the contract, every key always there."""
+    """The error shape of the contract, every key always there. Texts are cut: whoever made them may have forgotten. A
+    deadline that passed comes with the results until then."""
+    partial = {"results": error.results} if isinstance(error, DeadlineError) else {}
     return {
         "error": {
             "code": error.code,
-            "message": error.message,
-            "path": error.path,
-            "hint": error.hint,
+            "message": cut(error.message, MESSAGE_CHARACTERS),
+            "path": error.path and cut(error.path, TEXT_CHARACTERS),
+            "hint": error.hint and cut(error.hint, TEXT_CHARACTERS),
             "retryable": error.retryable,
-            "did_you_mean": error.did_you_mean,
+            "did_you_mean": error.did_you_mean and cut(error.did_you_mean, TEXT_CHARACTERS),
             "corrected_request": error.corrected_request,
         },
         "request_id": request_id,
+        **partial,
     }
 
 
-def error_response(error: ForageError, request_id: str | None = None) -> Response:
+def error_response(
+    error: ForageError, request_id: str | None = None, more_headers: Mapping[str, str] | None = None
+) -> Response:
     """`error` as a response; Retry-After goes with what may be retried."""
     request_id = request_id or mint_request_id()
-    headers = {"Retry-After": "1"} if error.retryable or error.status in (429, 503) else {}
+    headers = {**(more_headers or {})}
+    if error.retryable or error.status in (429, 503):
+        headers["Retry-After"] = "1"
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    body = orjson.dumps(error_body(error, request_id), option=orjson.OPT_NON_STR_KEYS)
+    body = orjson.dumps(clean_value(error_body(error, request_id)), option=orjson.OPT_NON_STR_KEYS)
     return Response(body, status_code=error.status, media_type="application/json", headers=headers)
 
 
@@ -73,11 +106,21 @@ def of_status(status: int, message: str, hint: str | None = None) -> ForageError
     return error
 
 
+def allowed(request: Request) -> list[str]:
+    """The methods that the path of this request has."""
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Every failing route of `app` answers in the one shape."""
 
     async def forage(request: Request, error: Exception) -> Response:
         assert isinstance(error, ForageError)
+        error.path = located(error.path, request)
         if error.status >= 500:
             log.error("request_failed", path=request.url.path, code=error.code, error=error.message)
         return error_response(error)
@@ -85,8 +128,9 @@ def install_error_handlers(app: FastAPI) -> None:
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         hint = "GET /openapi.json lists every path" if error.status_code in (404, 405) else None
-        message = f"{request.method} {request.url.path}: {error.detail}"
-        return error_response(of_status(error.status_code, message, hint))
+        message = f"{cut(request.method)} {cut(request.url.path)}: {error.detail}"
+        headers = {"Allow": ", ".join(methods)} if error.status_code == 405 and (methods := allowed(request)) else None
+        return error_response(of_status(error.status_code, message, hint), more_headers=headers)
 
     async def validation(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

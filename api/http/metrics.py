@@ -17,10 +17,12 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
 )
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""A label has few values: anybody may send any word as a method."""
 
 
 class MetricsMiddleware:
-    """Counts each request once, under its route's template (an unknown path is "other")."""
+    """Counts each request once, under its route's template (an unknown path or method is "other")."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -42,5 +44,6 @@ class MetricsMiddleware:
             await self._app(scope, receive, watched)
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            REQUESTS.labels(route, scope["method"], str(status)).inc()
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            REQUESTS.labels(route, method, str(status)).inc()
             SECONDS.labels(route).observe(time.perf_counter() - started)

@@ -6,20 +6,24 @@ Arrays are computed at first use and must not be written to. Not for any signal'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ranking.params import Bm25Retriever, Params
 from ranking.seen import Exposure, exposure_of
+from ranking.signals.chain import QUERY, Chain, Runs, chain_of, runs_of
 from ranking.types import FIELDS, Doubles, Evidence, Floats, Ints, Longs, Mask, Plan, SessionState
 
 SMALLEST: float = float(np.finfo(np.float64).tiny)
 """Divisor in place of 0: a length normaliser is 0 only where b is 1 and the field is empty."""
 LARGEST: float = float(np.finfo(np.float32).max)
 """What a frequency may become when its field is empty and b is 1: finite, and saturated."""
+
+Kept = TypeVar("Kept")
 
 Values = tuple[Doubles, Mask | None]
 """A signal's column: values [n] in [0, 1], and which candidates had no data (None: all had)."""
@@ -36,6 +40,10 @@ class LexicalParameters:
     @classmethod
     def of(cls, retriever: Bm25Retriever) -> LexicalParameters:
         return cls(retriever.k1, retriever.b, tuple(retriever.fields.get(name, 0.0) for name in FIELDS))
+
+    def but(self, k1: float | None, b: float | None) -> LexicalParameters:
+        """These, with another k1 or b where one is given."""
+        return LexicalParameters(self.k1 if k1 is None else k1, self.b if b is None else b, self.weights)
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,36 @@ class SignalInput:
         return np.array([i for i, planned in enumerate(self.plan.terms) if planned.scored], dtype=np.int64)
 
     @cached_property
+    def scores(self) -> Mask:
+        """[terms of the plan]: which of them score."""
+        return np.array([planned.scored for planned in self.plan.terms], dtype=np.bool_)
+
+    @cached_property
+    def query_words(self) -> Mask:
+        """[terms of the plan]: which of them are words of the query itself, stop words among them; two words that the
+        index takes for one are one."""
+        taken: set[tuple[object, ...]] = set()
+        own = []
+        for planned in self.plan.terms:
+            known = planned.statistics
+            word = (known.forms, known.exact) if known.df else (planned.term.token,)
+            own.append(planned.term.source == QUERY and word not in taken)
+            taken.add(word)
+        return np.array(own, dtype=np.bool_)
+
+    @cached_property
     def term_weights(self) -> Doubles:
         """[T] idf x boost."""
         terms = self.plan.terms
         return np.array([max(0.0, terms[i].idf * terms[i].term.boost) for i in self.scored], dtype=np.float64)
+
+    @cached_property
+    def asked(self) -> Mask:
+        """[F, T]: the term may stand in this field; all of them unless the query names one."""
+        asked = [self.plan.terms[i].term.fields for i in self.scored]
+        if not any(asked):
+            return np.ones((len(FIELDS), len(asked)), dtype=np.bool_)
+        return np.array([[not fields or name in fields for fields in asked] for name in FIELDS])
 
     @cached_property
     def tf(self) -> Floats:
@@ -74,11 +108,7 @@ class SignalInput:
         tf = self.evidence.tf
         if len(self.scored) < len(self.plan.terms):
             tf = tf[:, self.scored, :]
-        asked = [self.plan.terms[i].term.fields for i in self.scored]
-        if any(asked):
-            allowed = np.array([[not fields or name in fields for fields in asked] for name in FIELDS])
-            tf = tf * allowed[:, :, None]
-        return tf
+        return tf if self.asked.all() else tf * self.asked[:, :, None]
 
     @cached_property
     def present(self) -> Mask:
@@ -115,10 +145,44 @@ class SignalInput:
             return rows[keep], term[keep], where[keep]
         return rows, term, where
 
+    @cached_property
+    def first_hits(self) -> Longs:
+        """Where in `hits` each candidate's begin; only of candidates that have some."""
+        return np.flatnonzero(np.diff(self.hits[0], prepend=-1)) if self.hits is not None else np.zeros(0, np.int64)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The query's own words in its order."""
+        return chain_of(self.plan.terms)
+
+    @cached_property
+    def runs(self) -> Runs | None:
+        """Neighbouring words of the query that are neighbours in the bodies too. None: no positions came."""
+        return None if self.hits is None else runs_of(self.hits, self.chain, self.size)
+
+    def kept(self, name: tuple[str, int], make: Callable[[], Kept]) -> Kept:
+        """What `make` returned the first time for this name: two signals may need one slow thing."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        found: Kept = self._kept[name]
+        return found
+
+    @cached_property
+    def _kept(self) -> dict[tuple[str, int], Any]:
+        return {}
+
     def attribute(self, name: str) -> Doubles:
         """[n] a float column of Evidence.attributes; NaN when the index does not keep it."""
         column = self.evidence.attributes.get(name)
         return np.full(self.size, np.nan) if column is None else np.asarray(column, dtype=np.float64)
+
+
+def add_up(rows: Doubles) -> Doubles:
+    """[n] sums of the columns of [T, n], from the first row to the last. NumPy adds the rows of two columns or more in
+    this order, but a single column pairwise, so that a lone candidate would differ in the last bit."""
+    if rows.shape[1] == 1 and len(rows):
+        return np.asarray(rows.cumsum(axis=0)[-1], dtype=np.float64)
+    return np.asarray(rows.sum(axis=0), dtype=np.float64)
 
 
 def rows_by_id(ids: Sequence[str]) -> Longs:
@@ -139,6 +203,11 @@ def known(values: Doubles) -> Values:
     if not missing.any():
         return values, None
     return np.where(missing, 0.0, values), missing
+
+
+def without(values: Doubles, missing: Mask) -> Values:
+    """The column with 0 where there was no data."""
+    return (np.where(missing, 0.0, values), missing) if missing.any() else (values, None)
 
 
 def within(values: Doubles) -> Doubles:

@@ -1,22 +1,35 @@
-"""Signals of words: given term frequencies, returns BM25 on fixed scales, coverage and matches of the whole query.
+"""Signals of words: given term frequencies and lengths of every field, returns BM25, coverage, phrases and title.
 
-BM25 is divided by sum idf (k1 + 1), the most any document can reach, known before the search: 1 means that every
-term is saturated, and scores of two queries can be compared. Not for words' places: see positional.py.
+Scales are known before the search: BM25 is divided by its supremum sum_t idf_t (k1 + 1), so that 1 means that every
+term is saturated, and scores of two queries can be compared. Not for words' places (positional.py, pairs.py,
+windows.py) nor for single fields (fields.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from ranking.signals.input import LARGEST, SMALLEST, LexicalParameters, SignalInput, Values, nothing, within
-from ranking.types import FIELDS, Doubles
+from ranking.constants import PHRASE_MIDPOINT, TERM_DENSITY_MIDPOINT
+from ranking.signals.input import (
+    LARGEST,
+    SMALLEST,
+    LexicalParameters,
+    SignalInput,
+    Values,
+    add_up,
+    nothing,
+    saturate,
+    within,
+    without,
+)
+from ranking.types import FIELDS, Doubles, Floats, Mask
+
+# ---------------------------------------------------------------- BM25
 
 
-def bm25(given: SignalInput) -> Values:
-    """BM25F over the fields of the first bm25 retriever."""
-    return bm25f(given, given.lexical)
+def bm25(given: SignalInput, k1: float | None = None, b: float | None = None) -> Values:
+    """BM25F over the fields of the first bm25 retriever, with its k1 and b unless they are given."""
+    return bm25f(given, given.lexical.but(k1, b))
 
 
 def bm25f(given: SignalInput, lexical: LexicalParameters) -> Values:
@@ -26,7 +39,7 @@ def bm25f(given: SignalInput, lexical: LexicalParameters) -> Values:
     total = weights.sum()
     if not total > 0:
         return nothing(given.size)
-    return within(shares(given, lexical).sum(axis=0)), None
+    return within(add_up(shares(given, lexical))), None
 
 
 def shares(given: SignalInput, lexical: LexicalParameters) -> Doubles:
@@ -48,9 +61,14 @@ def merged(given: SignalInput, lexical: LexicalParameters) -> Doubles:
 
 def normalised(given: SignalInput, field: int, b: float) -> Doubles:
     """[T, n] tf of one field over 1 - b + b dl/avgdl."""
+    return over_length(given, given.tf[field], field, b)
+
+
+def over_length(given: SignalInput, frequency: Doubles | Floats, field: int, b: float) -> Doubles:
+    """[?, n] frequencies in one field over 1 - b + b dl/avgdl."""
     length = np.maximum(1.0 - b + b * given.relative_length[field], SMALLEST)
-    frequency: Doubles = given.tf[field] * (1.0 / length)
-    return np.minimum(frequency, LARGEST)
+    relative: Doubles = frequency * (1.0 / length)
+    return np.minimum(relative, LARGEST)
 
 
 def saturation(frequency: Doubles, k1: float) -> Doubles:
@@ -58,21 +76,7 @@ def saturation(frequency: Doubles, k1: float) -> Doubles:
     return frequency / np.maximum(frequency + k1, SMALLEST)
 
 
-def bm25_of(name: str) -> Callable[[SignalInput], Values]:
-    """BM25 of one field alone, with the idf of the whole document so that fields can be compared."""
-    field = FIELDS.index(name)
-
-    def compute(given: SignalInput) -> Values:
-        weights = given.term_weights
-        total = weights.sum()
-        if not total > 0:
-            return nothing(given.size)
-        saturated = saturation(normalised(given, field, given.lexical.b), given.lexical.k1)
-        values = within((saturated * (weights / total)[:, None]).sum(axis=0))
-        missing = given.evidence.dl[field] <= 0
-        return (np.where(missing, 0.0, values), missing) if missing.any() else (values, None)
-
-    return compute
+# ---------------------------------------------------------------- which words are there
 
 
 def coverage(given: SignalInput) -> Values:
@@ -83,11 +87,46 @@ def coverage(given: SignalInput) -> Values:
 
 def coverage_idf(given: SignalInput) -> Values:
     """Share of the scored terms' idf that the document holds."""
+    return weighed(given, given.present)
+
+
+def weighed(given: SignalInput, present: Mask) -> Values:
+    """Share of the scored terms' weight that [T, n] says are there."""
     weights = given.term_weights
     total = weights.sum()
     if not total > 0:
         return nothing(given.size)
-    return within((given.present * (weights / total)[:, None]).sum(axis=0)), None
+    return within(add_up(present * (weights / total)[:, None])), None
+
+
+def all_terms(given: SignalInput) -> Values:
+    """1 where no scored term is missing: the Boolean model among LETOR's features (Qin and Liu 2013)."""
+    if not len(given.scored):
+        return nothing(given.size)
+    return np.asarray(given.present.all(axis=0), dtype=np.float64), None
+
+
+def rarest_term(given: SignalInput) -> Values:
+    """Weight of the weightiest term it holds over that of the weightiest term (max idf: He and Ounis 2004)."""
+    largest = given.term_weights.max(initial=0.0)
+    if not largest > 0:
+        return nothing(given.size)
+    held = (given.present * (given.term_weights / largest)[:, None]).max(axis=0)
+    return np.asarray(held, dtype=np.float64), None
+
+
+def term_density(given: SignalInput, mid: float = TERM_DENSITY_MIDPOINT) -> Values:
+    """x / (x + mid), x = hits of scored terms in the body over its tokens (Qin and Liu 2013: sum of stream length
+    normalised term frequency); missing where there is no body."""
+    if not len(given.scored):
+        return nothing(given.size)
+    field = FIELDS.index("body")
+    length = given.evidence.dl[field].astype(np.float64)
+    hits = given.tf[field].sum(axis=0, dtype=np.float64)  # whole numbers: exact in any order
+    return without(saturate(hits / np.maximum(length, 1.0), mid), length <= 0)
+
+
+# ---------------------------------------------------------------- phrases and title
 
 
 def phrase(given: SignalInput) -> Values:
@@ -98,13 +137,22 @@ def phrase(given: SignalInput) -> Values:
     return (given.evidence.phrases > 0).sum(axis=0) / phrases, None
 
 
-def exact_title(given: SignalInput) -> Values:
-    """1 where every word of the title is a word of the query and the other way round, stop words included."""
-    if not given.plan.terms:
+def phrase_frequency(given: SignalInput, mid: float = PHRASE_MIDPOINT) -> Values:
+    """Mean over the query's phrases of x / (x + mid), x = how often it occurs."""
+    phrases = len(given.plan.query.phrases)
+    if not phrases:
         return nothing(given.size)
-    asked = [planned.term.source == "query" for planned in given.plan.terms]
+    return within(add_up(saturate(given.evidence.phrases.astype(np.float64), mid)) / phrases), None
+
+
+def exact_title(given: SignalInput) -> Values:
+    """1 where the title holds every scored word of the query and no word that is not the query's. Stop words of the
+    query may stand in it, as far as the index counts words that do not score."""
+    own = given.query_words
+    if not own.any():
+        return nothing(given.size)
     field = FIELDS.index("title")
-    tf, length = given.evidence.tf[field][asked], given.evidence.dl[field]
-    exact = (tf > 0).all(axis=0) & (tf.sum(axis=0) >= length) & (length > 0)
-    missing = length <= 0
-    return exact.astype(np.float64), missing if missing.any() else None
+    length = given.evidence.dl[field]
+    held = (given.evidence.tf[field][own & given.scores] > 0).all(axis=0)
+    exact = held & (given.evidence.tf[field][own].sum(axis=0) >= length) & (length > 0)
+    return without(exact.astype(np.float64), length <= 0)

@@ -1,35 +1,23 @@
 """Signals of the page itself, whatever the query: given attribute columns, returns priors in [0, 1].
 
-A column that is unknown for a candidate (NaN) gives 0 and missing. Not for computing authority or quality: those
-are columns of the index.
+A column that is unknown for a candidate (NaN) gives 0 and missing. Not for computing authority or quality, which are
+columns of the index, nor for dates: dates.py.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
-from ranking.constants import INLINKS_MIDPOINT, LENGTH_MIDPOINT, RECENCY_HALF_LIFE_DAYS
+from ranking.constants import INLINKS_MIDPOINT, LENGTH_MIDPOINT, PASSAGES_MIDPOINT
 from ranking.signals.input import SignalInput, Values, known, saturate, within
-
-SECONDS_PER_DAY: Final = 86_400.0
-
-
-def recency(given: SignalInput) -> Values:
-    """2^(-age / half-life), age from the later of published and modified; a date ahead of now counts as now
-    (Li and Croft 2003)."""
-    latest = np.fmax(given.attribute("published"), given.attribute("modified"))
-    age = np.maximum(given.now - latest, 0.0) / SECONDS_PER_DAY
-    return known(np.exp2(-age / RECENCY_HALF_LIFE_DAYS))
 
 
 def authority(given: SignalInput) -> Values:
     return known(within(given.attribute("authority")))
 
 
-def inlinks(given: SignalInput) -> Values:
-    return known(saturate(given.attribute("inlinks"), INLINKS_MIDPOINT))
+def inlinks(given: SignalInput, mid: float = INLINKS_MIDPOINT) -> Values:
+    return known(saturate(given.attribute("inlinks"), mid))
 
 
 def url_depth(given: SignalInput) -> Values:
@@ -37,8 +25,20 @@ def url_depth(given: SignalInput) -> Values:
     return known(1.0 / (1.0 + np.maximum(given.attribute("url_depth"), 0.0)))
 
 
-def length(given: SignalInput) -> Values:
-    return known(saturate(given.attribute("words"), LENGTH_MIDPOINT))
+def is_homepage(given: SignalInput) -> Values:
+    """1 for the root of a site: no path segment."""
+    depth = given.attribute("url_depth")
+    return known(np.where(np.isnan(depth), np.nan, depth <= 0.0))
+
+
+def length(given: SignalInput, mid: float = LENGTH_MIDPOINT) -> Values:
+    return known(saturate(given.attribute("words"), mid))
+
+
+def passages(given: SignalInput, mid: float = PASSAGES_MIDPOINT) -> Values:
+    """x / (x + mid), x = passages of the page. The best of many cosines is larger by chance: a negative weight takes
+    that back, as pivoted length does for words (Singhal, Buckley, Mitra 1996)."""
+    return known(saturate(given.attribute("passages"), mid))
 
 
 def quality(given: SignalInput) -> Values:

@@ -44,7 +44,10 @@ def test_figures_have_three_digits(value: float, shown: str) -> None:
 def test_the_page_has_a_place_for_every_benchmark_table() -> None:
     """What a benchmark names is what docs/performance.md holds."""
     text = PAGE.read_text("utf-8")
-    names = {"search", "search-floor", "search-stages", "peers", "peers-recall", "coldstart", "crawl", "crawl-memory"}
+    names = {
+        "search", "search-floor", "search-stages", "opened", "opened-memory", "peers", "peers-recall", "coldstart",
+        "crawl", "crawl-memory",
+    }  # fmt: skip
     assert names == {part.partition(" -->")[0] for part in text.split("<!-- table: ")[1:]}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ranking.params import Params
 from ranking.plan import plan
 from ranking.ports import SearchIndex
 from ranking.query import parse
+from ranking.retriever_plans import Likeness, Surroundings
 from ranking.text import tokenize
 from ranking.types import Document, Doubles, Floats, Link, Plan
 
@@ -51,7 +53,7 @@ LONG = "\n\n".join(
     for part in range(6)
 )
 
-CORPUS: tuple[Document, ...] = (
+_TEXTS: tuple[Document, ...] = (
     page("a", "https://docs.python.org/3/library/asyncio.html", "asyncio: asynchronous I/O",
          "# Asyncio\n\nThe event loop runs tasks. Running tasks concurrently needs an event loop.\n\n"
          "## Streams\n\nStreams read and write bytes. See [transports](https://x.org/transports).",
@@ -89,15 +91,61 @@ CORPUS: tuple[Document, ...] = (
     page("p", "https://sub.docs.python.org/3/library/re.html", "", "emoji 🙂 and \ud800 surrogate; naïve café résumé",
          site="sub.docs.python.org", language="en"),
 )  # fmt: skip
+"""Words, scripts and structures."""
 
-AUTHORITY: Mapping[str, float] = {"a": 0.9, "c": 0.5, "g": 0.5, "l": 0.7}
+_VALUES: tuple[Document, ...] = (
+    page("q", "https://docs.python.org/3/library/", "The Python Standard Library",
+         "Contents: asyncio, regular expressions, and a loop of other modules.",
+         site="docs.python.org", language="en-US", author="Guido van Rossum", published_at="2018-06-27",
+         links=(Link("https://docs.python.org/3/library/asyncio.html", "asyncio"),
+                Link("https://docs.python.org/3/library/asyncio.html#streams", "streams"),
+                Link("http://docs.python.org:80/3/library/re.html", "re", nofollow=True),
+                Link("https://docs.python.org/3/library/", "itself"),
+                Link("https://example.com/deep/long?utm_source=docs", "tuning"),
+                Link("https://nowhere.example.org/404", "gone")),
+         metadata={"year": [2019, 2023], "tags": ["io", "text", "io"], "price": [1.5, "20", "x", 3], "level": "basic"}),
+    page("r", "https://Example.COM/Path/UPPER?Query=1&b=2#Fragment", "Upper and lower", "Paths keep their case; a loop of letters.",
+         site="example.com", language="en", author="Ada Lovelace", published_at="2024-02-29T23:30:00-05:00",
+         links=(Link("https://docs.python.org/3/library/", "library"), Link("https://example.com/deep/long", "long")),
+         metadata={"price": "7", "tags": ["text", "io"], "stable": False, "score": "nan"}),
+    page("s", "https://example.org", "An address without a path", "Nothing but a host and an event.",
+         site="example.org", language="en", author="Ada Lovelace", modified_at="2024-02-29",
+         metadata={"price": -2, "year": True, "tags": [], "score": "1e3"}),
+    page("t", "file:///usr/share/doc/loop/readme.txt", "Read me", "A file of no host tells of an event loop.",
+         filetype="txt", author="ada lovelace", metadata={"price": 0.0, "tags": "io", "nested": {"a": 1}, "level": None}),
+    page("u", "https://xn--bcher-kva.example.net/käse/東京?q=naïve", "Käse aus 東京", "Über Käse, Tokyo und 東京タワー. Café!",
+         site="xn--bcher-kva.example.net", language="de", author="Jürgen Müller", published_at="1969-07-20",
+         links=(Link("https://ja.example.org/tokyo"), Link("https://de.example.org/katzen")),
+         metadata={"price": [], "year": "2021", "thema": "Käse"}),
+    page("v", "http://[2001:db8::1]:8443/a%20b/(c)|d^e?x=1&x=2", "Brackets", "Signs that patterns give a meaning to: loop.",
+         site="2001:db8::1", language="en", metadata={"price": 3, "rating": 3}),
+    page("w", "https://example.com/spelling", "Receive and recieve",
+         "To receive, recieve, relieve or retrieve. A colour, colours, color; tokoy for tokyo, evnet for event, loops.",
+         site="example.com", language="en", published_at="2023-03", metadata={"price": 3, "rating": 4.5}),
+    page("x", "https://zh.example.org/大熊猫", "大熊猫", "大熊猫生活在中国。东京没有大熊猫。",
+         site="zh.example.org", language="zh", links=(Link("https://ja.example.org/tokyo/"),), metadata={"rating": 4}),
+    page("z z", "https://example.com/spelling/copy", "Receive and recieve",
+         "To receive, recieve, relieve or retrieve. A colour, colours, color; tokoy for tokyo, evnet for event, loops.",
+         site="example.com", language="en", published_at="2023-03", metadata={"price": 3, "rating": "4.5"}),
+    page("ä", "https://example.com/same/words", "loop event", "loop event loop event loop event", site="example.com", language="en"),
+    page("ö", "https://example.com/same/words/2", "loop event", "loop event loop event loop event", site="example.com", language="en",
+         links=(Link("https://docs.python.org/3/library/re.html"), Link("https://example.com/same/words"))),
+)  # fmt: skip
+"""Metadata, authors, links and odd addresses; pages that tie."""
+
+CORPUS: tuple[Document, ...] = (*_TEXTS, *_VALUES)
+
+AUTHORITY: Mapping[str, float] = {"a": 0.9, "c": 0.5, "g": 0.5, "l": 0.7, "q": 0.9, "u": 0.25, "w": 0.1, "z z": 0.1}
 ANCHORS: Mapping[str, str] = {
     "b": "regular expressions\nthe re module",
     "a": "event loops\ndocumentation",
     "d": "Katzen",
 }
-INLINKS: Mapping[str, int] = {"b": 2, "a": 1}
-CLUSTERS: Mapping[str, str] = {"a": "00000000000000aa", "g": "00000000000000aa", "b": "ffffffffffffff01"}
+INLINKS: Mapping[str, int] = {"b": 3, "a": 1, "f": 2}
+CLUSTERS: Mapping[str, str] = {"a": "00000000000000aa", "g": "00000000000000aa", "b": "ffffffffffffff01",
+                               "w": "00000000000000ff", "z z": "00000000000000ff"}  # fmt: skip
+
+NEEDS: Final = frozenset({"lexical", "positions", "dense", "vectors", "attributes"})
 
 
 def params(**changes: Any) -> Params:
@@ -105,9 +153,25 @@ def params(**changes: Any) -> Params:
     return Params.model_validate(changes)
 
 
-def planned(index: SearchIndex, text: str, vector: Floats | None = None, **changes: Any) -> Plan:
-    """The plan of a query text against this index, with every need."""
-    from dataclasses import replace
+def requested(
+    index: SearchIndex,
+    text: str,
+    vector: Floats | None = None,
+    *,
+    likenesses: Mapping[str, Likeness] | None = None,
+    earlier: Sequence[tuple[int, Sequence[str]]] = (),
+    ids: Mapping[str, tuple[str, ...]] | None = None,
+    **changes: Any,
+) -> Plan:
+    """The plan of a whole request, with what this index knows around it and every need."""
+    around = Surroundings(
+        index.statistics, index.term_statistics, index.vocabulary, index.quantiles, likenesses or {}, earlier, ids or {}
+    )
+    made = plan(parse(text), params(**changes), index.statistics, index.term_statistics, vector, around=around)
+    return replace(made, needs=NEEDS | {"dense_mean"})
 
+
+def planned(index: SearchIndex, text: str, vector: Floats | None = None, **changes: Any) -> Plan:
+    """The plan of a query text against this index, with the needs of most requests."""
     made = plan(parse(text), params(**changes), index.statistics, index.term_statistics, vector)
-    return replace(made, needs=frozenset({"lexical", "positions", "dense", "vectors", "attributes"}))
+    return replace(made, needs=NEEDS)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from indexer.local import LocalIndex
 from indexer.memory import MemoryIndex
 from ranking.ports import SearchIndex
-from ranking.types import All, Any_, Evidence, Filter, Node, Not, Phrase, Prefix, Term
-from tests.contract.builders import local, memory
+from ranking.types import All, Any_, Filter, Node, Not, Phrase, Prefix, Term
+from tests.contract.builders import LAYOUTS, agree, local, memory
 from tests.contract.samples import CORPUS, HashingEmbedder, planned
 
 EMBEDDER = HashingEmbedder()
@@ -56,15 +56,9 @@ def oracle() -> MemoryIndex:
     return memory(CORPUS, EMBEDDER)
 
 
-@pytest.fixture(scope="module", params=["one segment", "three segments with deletes", "through tantivy"])
+@pytest.fixture(scope="module", params=LAYOUTS)
 def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIndex]:
-    folder = tmp_path_factory.mktemp("index")
-    layout = {
-        "one segment": {"segments": 1},
-        "three segments with deletes": {"segments": 3, "deleted": 2},
-        "through tantivy": {"segments": 2, "tantivy_from": 0},
-    }[request.param]
-    made = local(folder, CORPUS, EMBEDDER, **layout)
+    made = local(tmp_path_factory.mktemp("index"), CORPUS, EMBEDDER, **LAYOUTS[request.param])
     yield made
     made.close()
 
@@ -72,33 +66,6 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def exact_index(tmp_path_factory: pytest.TempPathFactory) -> LocalIndex:
     return local(tmp_path_factory.mktemp("exact"), CORPUS, EMBEDDER, segments=3, deleted=2)
-
-
-def agree(left: Evidence, right: Evidence) -> None:
-    """All evidence is equal, within float32."""
-    assert left.ids == right.ids
-    assert left.allowed == right.allowed
-    assert left.operator_matches == right.operator_matches
-    assert left.ranks.keys() == right.ranks.keys()
-    for name in left.ranks:
-        assert left.ranks[name].tolist() == right.ranks[name].tolist(), name
-    np.testing.assert_array_equal(left.tf, right.tf)
-    np.testing.assert_array_equal(left.dl, right.dl)
-    np.testing.assert_array_equal(left.phrases, right.phrases)
-    np.testing.assert_allclose(left.cosine, right.cosine, atol=1e-5)
-    np.testing.assert_allclose(left.cosine_mean, right.cosine_mean, atol=1e-5)
-    assert left.attributes.keys() == right.attributes.keys()
-    for name, column in left.attributes.items():
-        np.testing.assert_array_equal(column, right.attributes[name], err_msg=name)
-        assert column.dtype == right.attributes[name].dtype, name
-    assert (left.positions is None) == (right.positions is None)
-    if left.positions and right.positions:
-        assert left.positions.offsets.tolist() == right.positions.offsets.tolist()
-        assert left.positions.position.tolist() == right.positions.position.tolist()
-        assert left.positions.term.tolist() == right.positions.term.tolist()
-    assert (left.vectors is None) == (right.vectors is None)
-    if left.vectors is not None and right.vectors is not None:
-        np.testing.assert_allclose(left.vectors, right.vectors, atol=1e-5)
 
 
 @pytest.mark.parametrize("text", QUERIES)
@@ -166,6 +133,10 @@ LEAVES = st.one_of(
         Filter, st.just("url_prefix"),
         st.sampled_from(["https://docs.python.org/3/", "docs.python.org/3", "http://docs", "https://example.com:8080/",
                          "example.com", "https://EXAMPLE.com/", "https"]),
+    ),
+    st.builds(
+        Filter, st.just("url_glob"),
+        st.sampled_from(["*python*", "||python.org^*", "path=/3/*", "||example.com^*\tpath=/deep/*", "*ä*", "*", "", "x\n*.txt"]),
     ),
     st.builds(
         Filter, st.just("metadata"), st.sampled_from(["2021", '"2021"', '"advanced"', "true", "2020.5", '["async", 2020]']),

@@ -112,6 +112,18 @@ def test_a_commit_begins_the_session_and_numbers_its_events(store: SessionStore)
     ]
 
 
+def test_the_first_objective_is_the_sessions(store: SessionStore) -> None:
+    """Also when it comes with a later call, or with none but the session's creation; and then it stays."""
+    for objective in (None, "goal", "other", None):
+        call(store, search("a"), objective=objective)
+    store.create("t", "made", objective="mine")
+    call(store, search("a"), session="made", objective="other")
+    history = store.history("t", "s")
+    assert history is not None
+    assert (loaded(store).session.objective, history.session.objective) == ("goal", "goal")
+    assert loaded(store, "made").session.objective == "mine"
+
+
 def test_load_folds_what_history_holds(store: SessionStore) -> None:
     """The snapshot's state is the full fold of the log, for every reader."""
     call(store, search("a", "x", "y"))
@@ -246,15 +258,41 @@ def test_delete_erases_log_answers_and_request_ids(store: SessionStore) -> None:
     assert set(loaded(store).state().seen) == {"y"}
 
 
-def test_a_call_that_a_delete_overtook_starts_anew(store: SessionStore) -> None:
-    """It is as if the call had come after the DELETE: nothing of the old log comes back."""
+def test_a_call_that_a_delete_overtook_is_answered_and_not_recorded(store: SessionStore) -> None:
+    """What was deleted stays so, whether or not the id was begun anew in the meantime."""
     call(store, search("a", "x"))
     held = loaded(store)
     store.delete("t", "s")
-    store.commit("t", "s", [search("b", "y")], lambda seq: b"", snapshot=held)
-    history = store.history("t", "s")
-    assert history is not None
-    assert [(event.seq, event.snapshot_seq, event.query) for event in history.events] == [(1, 0, "b")]
+    late = {"drafts": [search("b", "y")], "answer": lambda seq: b"answer %d" % seq, "snapshot": held}
+    assert store.commit("t", "s", **late) == Committed(0, b"answer 0")  # type: ignore[arg-type]
+    assert store.load("t", "s") is None
+    assert store.sessions("t") == ()
+    call(store, search("c", "z"))
+    assert store.commit("t", "s", **late) == Committed(0, b"answer 0")  # type: ignore[arg-type]
+    assert (loaded(store).seq, set(loaded(store).state().seen)) == (1, {"z"})
+
+
+def test_a_deleted_session_keeps_no_answer_of_a_late_call(store: SessionStore) -> None:
+    """Who waits for its request id gets its bytes; a later retry is a fresh call, as after any DELETE."""
+    call(store, search("a", "x"))
+    held, claim = loaded(store), claimed(store, "r")
+    store.delete("t", "s")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(store.begin, "t", "r", "b")
+        time.sleep(0.05)
+        store.commit("t", "s", [search("b")], lambda seq: b"answer %d" % seq, snapshot=held, claim=claim)
+        assert waiting.result(10) == Replay(b"answer 0")
+    store.abandon(claimed(store, "r", "another body"))
+
+
+def test_a_session_that_expired_and_was_begun_anew_is_not_added_to(store: SessionStore, clock: StoppedClock) -> None:
+    """The call belongs to the old one, which is gone."""
+    call(store, search("a", "x"))
+    held = loaded(store)
+    clock.time += 1_801
+    store.create("t", "s")
+    assert store.commit("t", "s", [search("b", "y")], lambda seq: b"%d" % seq, snapshot=held).seq == 0
+    assert loaded(store).seq == 0
 
 
 def test_an_idle_session_expires_and_its_id_starts_anew(store: SessionStore, clock: StoppedClock) -> None:

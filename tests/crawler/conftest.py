@@ -69,7 +69,9 @@ class Crawling:
 
 @pytest.fixture
 def crawling(tmp_path: Path) -> Crawling:
-    return Crawling(tmp_path / "collection")
+    folder = tmp_path / "collection"
+    folder.mkdir()
+    return Crawling(folder)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A crawl in a process of its own, to be killed: `python -m tests.crawler.crawl_process FOLDER URL [MAX_PAGES]`.
+"""A crawl in a process of its own, to be killed: `python -m tests.crawler.crawl_process FOLDER URL [SETTINGS]`.
 
 Its sink is a SQLite file; the last line it prints is the report's counts as JSON.
 """
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from crawler.crawl import crawl
 from ranking.types import Document
@@ -36,12 +37,12 @@ class FileSink:
             return self.connection.executemany("DELETE FROM documents WHERE id = ?", [(one,) for one in ids]).rowcount
 
 
-def main(folder: Path, url: str, max_pages: int) -> None:
+def main(folder: Path, url: str, changed: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sink = FileSink(folder / "documents.sqlite")
-    report = asyncio.run(crawl([url], folder, sink, settings(max_pages=max_pages), lambda event: None))
+    report = asyncio.run(crawl([url], folder, sink, settings(**changed), lambda event: None))
     print(json.dumps({**asdict(report.counts), "run": report.run}))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 10_000)
+    main(Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]) if len(sys.argv) > 3 else {})

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import random
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import brotli
 import pytest
 
-from crawler.crawl import crawl
+from crawler.crawl import check, crawl
 from crawler.errors import AddressError, CrawlBusyError, CrawlerError, SettingsError, UrlError
 from crawler.events import CrawlEvent
 from crawler.frontier import aliases
 from crawler.settings import CrawlSettings
 from ranking.types import Document
 from tests.crawler.conftest import Crawling, MemorySink, settings
-from tests.web.server import Answer, Request, Site, page, redirect, sitemap
+from tests.web.server import Answer, Request, Site, conditional, page, redirect, sitemap
 
 
 def test_follows_links_and_fetches_each_page_once(site: Site, crawling: Crawling) -> None:
@@ -129,6 +133,45 @@ def test_robots_txt_of_ten_megabytes(site: Site, crawling: Crawling) -> None:
     assert crawling.sink.paths() == {"/", "/yes"}
 
 
+def test_robots_txt_with_a_byte_order_mark(site: Site, crawling: Crawling) -> None:
+    """What some editors put before the first line does not open what it closes."""
+    site.routes |= {
+        "/robots.txt": Answer(b"\xef\xbb\xbfUser-agent: *\nDisallow: /private", content_type="text/plain"),
+        "/": page("0", "/private/x"), "/private/x": page("secret"),
+    }  # fmt: skip
+    crawling(site.url)
+    assert set(site.hits()) == {"/"}
+
+
+@pytest.mark.parametrize(("name", "pack"), [("gzip", gzip.compress), ("br", brotli.compress)])
+@pytest.mark.parametrize("filler", ["/filler", "/{:x}"], ids=["small as sent", "large as sent"])
+def test_a_packed_robots_txt_of_megabytes(
+    site: Site, crawling: Crawling, name: str, pack: Callable[[bytes], bytes], filler: str
+) -> None:
+    """Its first half megabyte of lines counts as it would unpacked; half a line does not."""
+    chance = random.Random(1)
+    lines = "".join(f"Disallow: {filler.format(chance.getrandbits(256))}\n" for _ in range(40_000))
+    packed = pack(f"User-agent: *\nDisallow: /no\n{lines}Disallow: /late\n".encode())
+    assert (len(packed) > 1_000_000) == (filler != "/filler")
+    site.routes |= {
+        "/robots.txt": Answer(packed, content_type="text/plain", headers={"Content-Encoding": name}),
+        "/": page("0", "/no", "/yes", "/late"), **{f"/{name}": page(name) for name in ("no", "yes", "late")},
+    }  # fmt: skip
+    crawling(site.url)
+    assert crawling.sink.paths() == {"/", "/yes", "/late"}
+
+
+def test_a_packed_robots_txt_that_cannot_be_read(site: Site, crawling: Crawling) -> None:
+    """Nobody knows what it says: the site is closed, as for a 5xx."""
+    broken = gzip.compress(b"User-agent: *\nDisallow: /no\n")[:10] + bytes(range(256)) * 4000
+    site.routes |= {
+        "/robots.txt": Answer(broken, content_type="text/plain", headers={"Content-Encoding": "gzip"}), "/": page("0")
+    }  # fmt: skip
+    report = crawling(site.url, robots_attempts=2)
+    assert (report.counts.documents, report.counts.failed) == (0, 1)
+    assert site.hits(pages=False) == {"/robots.txt": 2}
+
+
 def test_crawl_delay(site: Site, crawling: Crawling) -> None:
     """The delay between two requests is the one asked for, even on a private host."""
     site.routes |= {
@@ -180,6 +223,50 @@ def test_sitemaps_are_seeds_too(site: Site, crawling: Crawling) -> None:
     }  # fmt: skip
     crawling(site.url)
     assert crawling.sink.paths() == {"/", "/one", "/two"}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "content_type"),
+    [
+        ("/s.xml", "<?xml version='1.0'?><!-- x --><urlset><url><loc>{}/one</loc></url></urlset>", "application/xml"),
+        ("/s.xml.gz", "<urlset><url><loc>{}/one</loc></url></urlset>", "application/gzip"),
+        ("/i.xml", "<sitemapindex><sitemap><loc>{}/s.gz</loc></sitemap></sitemapindex>", "text/xml"),
+        ("/rss", "<rss><channel><item><link>{}/one</link></item></channel></rss>", "application/rss+xml"),
+        ("/atom", '<feed><entry><link href="{}/one"/></entry></feed>', "application/atom+xml"),
+    ],
+)
+def test_a_sitemap_as_a_seed(site: Site, crawling: Crawling, name: str, body: str, content_type: str) -> None:
+    """The pages it lists are one link away; it is no page itself, and is asked for conditionally the next time."""
+    packed = body.format(site.url).encode()
+    packed = gzip.compress(packed, mtime=0) if name.endswith("gz") else packed
+    site.routes |= {
+        name: lambda request: conditional(request, packed, content_type), "/one": page("one", "/two"),
+        "/two": page("two"),
+        "/s.gz": Answer(gzip.compress(sitemap([site.url + "/one"]).body), content_type="application/gzip"),
+    }  # fmt: skip
+    report = crawling(site.url + name, depth=0)
+    assert (report.reason, report.counts.fetched, crawling.sink.paths()) == ("complete", 0, set())
+    report = crawling(site.url + name, depth=1)
+    assert (report.reason, report.counts.fetched, crawling.sink.paths()) == ("complete", 1, {"/one"})
+    crawling(site.url + name)
+    assert crawling.sink.paths() == {"/one", "/two"}
+    site.log.clear()
+    report = crawling(site.url + name)
+    assert (report.counts.fetched, report.counts.documents) == (2, 0)
+    assert crawling.sink.paths() == {"/one", "/two"}
+    assert "if-none-match" in next(request.headers for request in site.log if request.path == name)
+
+
+def test_a_seed_that_becomes_a_sitemap(site: Site, crawling: Crawling) -> None:
+    """The document of the page it was is removed; other XML is neither page nor sitemap."""
+    site.routes |= {"/": page("0", "/x.xml"), "/one": page("one"), "/x.xml": sitemap([site.url + "/one"])}
+    crawling(site.url)
+    assert crawling.sink.paths() == {"/"}
+    site.routes["/"] = sitemap([site.url + "/one"])
+    crawling(site.url)
+    assert crawling.sink.paths() == {"/one"}
+    report = crawling(site.url + "/x.xml", depth=0)
+    assert report.counts.documents == 0
 
 
 def test_a_sitemap_bomb(site: Site, crawling: Crawling) -> None:
@@ -289,6 +376,45 @@ def test_canonical_pages(site: Site, crawling: Crawling) -> None:
     assert set(site.hits().values()) == {1}
     assert report.counts.fetched == 6
     assert aliases(crawling.folder)[site.url + "/print"] == site.url + "/article"
+
+
+@pytest.mark.parametrize("title", ["b", "a"], ids=["says something else", "says the same"])
+@pytest.mark.parametrize("order", [("/a", "/b"), ("/b", "/a")], ids=["asked before", "asked after"])
+@pytest.mark.parametrize("first", [True, False], ids=["there at first", "not there at first"])
+def test_a_canonical_page_that_comes_back(
+    site: Site, crawling: Crawling, title: str, order: tuple[str, str], first: bool
+) -> None:
+    """A page stands alone only while the page it names has nothing, whatever the order in which they are asked."""
+    there = page(title)
+    site.routes |= {"/": page("0", *order), "/a": page("a", head='<link rel="canonical" href="/b">')}
+    if first:
+        site.routes["/b"] = there
+        crawling(site.url, private_host_concurrency=1)
+        assert crawling.sink.paths() == {"/", "/b"}
+        del site.routes["/b"]
+    for _ in range(2):
+        crawling(site.url, private_host_concurrency=1)
+        assert crawling.sink.paths() == {"/", "/a"}
+    site.routes["/b"] = there
+    for _ in range(2):
+        report = crawling(site.url, private_host_concurrency=1)
+        assert crawling.sink.paths() == {"/", "/b"}
+        assert {document.title for document in crawling.sink.documents.values()} == {"0", title}
+        assert aliases(crawling.folder) == {site.url + "/a": site.url + "/b"}
+    assert report.counts.documents == 0
+
+
+def test_a_canonical_page_that_redirected_to_one_now_gone(site: Site, crawling: Crawling) -> None:
+    """The page that named it takes its document back."""
+    site.routes |= {
+        "/": page("0", "/a", "/b", "/c"), "/a": page("a", head='<link rel="canonical" href="/b">'),
+        "/b": redirect("/c"), "/c": page("c"),
+    }  # fmt: skip
+    crawling(site.url)
+    assert crawling.sink.paths() == {"/", "/c"}
+    del site.routes["/c"]
+    crawling(site.url)
+    assert crawling.sink.paths() == {"/", "/a"}
 
 
 def test_a_build_tool_that_names_https(site: Site, crawling: Crawling) -> None:
@@ -542,23 +668,92 @@ def test_another_seed_leaves_what_was_crawled_alone(site: Site, crawling: Crawli
     assert {request.host for request in site.log} == {"b.example"}
 
 
+# ---------------------------------------------------------------- going on
+
+
+def letters(request: Request) -> Answer | None:
+    """A home page that links to /a, /b, /c and /d, on any host."""
+    links = [f"/{letter}" for letter in "abcd"] if request.path == "/" else []
+    if request.path != "/" and request.path[1:] not in "abcd":
+        return None
+    return conditional(request, page(f"{request.host} {request.path}", *links).encode())
+
+
+def test_a_crawl_that_a_limit_ended_goes_on(site: Site, crawling: Crawling) -> None:
+    """Each call has the whole limit for pages not fetched yet; what is complete is recrawled, in as many calls."""
+    site.fallback = letters
+    for run in (1, 2):
+        site.log.clear()
+        told = []
+        for _ in range(3):
+            report = crawling(site.url, max_pages=2, private_host_concurrency=1)
+            told.append((report.run, report.reason, report.counts.fetched, sum(site.hits().values())))
+        assert told == [(run, "page limit", 2, 2), (run, "page limit", 2, 4), (run, "complete", 1, 5)]
+        assert set(site.hits().values()) == {1}
+    assert crawling.sink.paths() == {"/", "/a", "/b", "/c", "/d"}
+
+
+def test_a_limit_reached_by_the_last_page_is_no_limit(site: Site, crawling: Crawling) -> None:
+    """Nothing is left: the crawl is complete, and the next call is a recrawl."""
+    site.fallback = letters
+    assert crawling(site.url, max_pages=5).reason == "complete"
+    assert crawling(site.url, max_pages=5).counts.unchanged == 5
+
+
+def test_what_another_crawl_left_is_its_own(site: Site, crawling: Crawling) -> None:
+    """Other seeds get none of it and give nothing of their limit to it; it is still there for the first ones."""
+    web = dict.fromkeys(("a.example", "b.example"), f"127.0.0.1:{site.port}")
+    site.fallback = letters
+    crawling("http://a.example/", connect_to=web, max_pages=2)
+    site.log.clear()
+    assert crawling("http://b.example/", connect_to=web, max_pages=5).reason == "complete"
+    assert {request.host for request in site.log} == {"b.example"}
+    site.log.clear()
+    assert crawling("http://a.example/", connect_to=web, max_pages=3).reason == "complete"
+    assert {request.host + request.path for request in site.log} == {"a.example/b", "a.example/c", "a.example/d"}
+
+
+def test_going_on_heeds_what_this_call_excludes(site: Site, crawling: Crawling) -> None:
+    """Pages found before are left out by a pattern or a depth given now, and come back without it."""
+    site.fallback = letters
+    crawling(site.url, max_pages=1)
+    assert crawling(site.url, depth=0).counts.fetched == 1  # the seed again: nothing else is within reach
+    assert crawling.sink.paths() == {"/"}
+    crawling(site.url, exclude=("/[ab]$",))
+    assert crawling.sink.paths() == {"/", "/c", "/d"}
+    crawling(site.url)
+    assert crawling.sink.paths() == {"/", "/a", "/b", "/c", "/d"}
+    assert site.hits() == {"/": 2, "/a": 1, "/b": 1, "/c": 1, "/d": 1}
+
+
 # ---------------------------------------------------------------- at the door
 
 
 def test_what_cannot_be_crawled_is_refused_at_the_door(tmp_path: Path) -> None:
     """No seed, no URL, a private address without leave: an error that says what was given and what would work."""
 
-    async def attempt(*seeds: str) -> None:
-        await crawl(seeds, tmp_path / "c", MemorySink(), CrawlSettings(), lambda event: None)
+    async def attempt(*seeds: str, **changed: Any) -> None:
+        await check(seeds, CrawlSettings(**changed))
+        pytest.fail("let in")
 
-    with pytest.raises(SettingsError, match="no URL"):
-        asyncio.run(attempt())
-    with pytest.raises(UrlError, match="only http and https"):
-        asyncio.run(attempt("example.org"))
-    for seed in ("http://127.0.0.1:1/", "http://localhost/", "http://2130706433/", "http://[::ffff:10.0.0.1]/"):
-        with pytest.raises(AddressError, match="refused") as caught:
-            asyncio.run(attempt(seed))
-        assert "--allow-private" in str(caught.value.hint)
+    async def crawled(*seeds: str, **changed: Any) -> None:
+        await crawl(seeds, tmp_path / "c", MemorySink(), CrawlSettings(**changed), lambda event: None)
+
+    for door in (attempt, crawled):
+        with pytest.raises(SettingsError, match="no URL"):
+            asyncio.run(door())
+        with pytest.raises(UrlError, match="only http and https"):
+            asyncio.run(door("example.org"))
+        with pytest.raises(UrlError, match="user name or password"):
+            asyncio.run(door("http://example.org/", "http://me:secret@example.org/"))
+        with pytest.raises(SettingsError, match="not a host"):
+            asyncio.run(door("http://example.org/", allow_hosts=("exa mple",)))
+        with pytest.raises(SettingsError, match="not a regular expression"):
+            asyncio.run(door("http://example.org/", exclude=("[",)))
+        for seed in ("http://127.0.0.1:1/", "http://localhost/", "http://2130706433/", "http://[::ffff:10.0.0.1]/"):
+            with pytest.raises(AddressError, match="refused") as caught:
+                asyncio.run(door(seed))
+            assert "--allow-private" in str(caught.value.hint)
     assert not (tmp_path / "c").exists()
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import random
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import brotli
@@ -15,7 +18,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.decode import decode
+from crawler.decode import decode, decode_start
 from crawler.errors import FetchError
 from crawler.fetch import Fetched, Fetcher
 from crawler.guard import Guard
@@ -24,7 +27,7 @@ from tests.web.server import Answer, Site
 
 MIB = 1 << 20
 PACK: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.compress,
+    "gzip": partial(gzip.compress, mtime=0),
     "deflate": zlib.compress,
     "br": brotli.compress,
     "zstd": zstandard.compress,
@@ -63,6 +66,36 @@ def test_a_bomb_costs_at_most_the_bound(name: str) -> None:
     assert caught.value.kind == "too_large"
 
 
+@given(st.lists(st.binary(max_size=9000), min_size=1, max_size=6), st.sampled_from(["gzip", "zstd"]))
+def test_members_come_one_after_another(bodies: list[bytes], name: str) -> None:
+    """Law: what was packed in pieces is unpacked whole, in order."""
+    assert decode(b"".join(map(PACK[name], bodies)), name, 60_000) == b"".join(bodies)
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_a_body_of_empty_members_is_refused_in_no_time(name: str) -> None:
+    """Two megabytes of nothing again and again cost no more than so many bytes of anything else."""
+    started = time.monotonic()
+    with pytest.raises(FetchError, match="more than 20000"):
+        decode(PACK[name](b"") * (2_000_000 // len(PACK[name](b""))), name, MIB)
+    assert time.monotonic() - started < 1
+
+
+@given(st.binary(min_size=1, max_size=5000), st.sampled_from(sorted(PACK)), st.integers(1, 6000), st.data())
+def test_the_start_of_a_body(body: bytes, name: str, limit: int, data: st.DataObject) -> None:
+    """Law: what a cut or long body gives is a start of the whole, said to be no more when it is, and never nothing."""
+    packed = PACK[name](body)
+    assert decode_start(packed, name, limit, cut=False)[0] == body[:limit]
+    kept = data.draw(st.integers(0, len(packed) - 1))
+    try:
+        found, cut = decode_start(packed[:kept], name, limit, cut=True)
+    except FetchError:
+        return  # too short for a single byte
+    assert cut
+    assert body.startswith(found)
+    assert found or not kept
+
+
 @pytest.mark.parametrize("name", sorted(PACK))
 def test_a_cut_body_is_not_taken_for_a_whole_one(name: str) -> None:
     """A compressed body that ends in the middle is an error worth another try."""
@@ -97,6 +130,35 @@ def test_compressed_pages(site: Site, name: str) -> None:
     answer = fetch(site.url + "/")
     assert answer.body == b"<p>text</p>" * 100
     assert answer.raw == PACK[name](b"<p>text</p>" * 100)
+
+
+def test_unpacking_counts_against_the_time_limit(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a body takes to unpack, its request ends in time and everything else goes on meanwhile."""
+    site.routes["/"] = Answer(gzip.compress(random.Random(1).randbytes(50_000)), headers={"Content-Encoding": "gzip"})
+
+    def slow(body: bytes, content_encoding: str, limit: int) -> bytes:
+        time.sleep(2)
+        return decode(body, content_encoding, limit)
+
+    monkeypatch.setattr("crawler.fetch.decode", slow)
+
+    async def beat(beats: list[float]) -> None:
+        while True:
+            beats.append(time.monotonic())
+            await asyncio.sleep(0.01)
+
+    async def story() -> None:
+        chosen, beats = settings(total_timeout_s=0.5), list[float]()
+        heart = asyncio.create_task(beat(beats))
+        async with Fetcher(chosen, Guard(chosen)) as fetcher:
+            with pytest.raises(FetchError) as caught:
+                await fetcher.fetch(site.url + "/")
+        heart.cancel()
+        assert caught.value.kind == "timeout"
+        assert max(later - earlier for earlier, later in pairwise(beats)) < 0.4
+        assert beats[-1] - beats[0] < 1.5
+
+    asyncio.run(story())
 
 
 async def endless() -> AsyncIterator[bytes]:

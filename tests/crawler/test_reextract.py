@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from crawler.events import CrawlReport
 from crawler.frontier import FILE
 from crawler.reextract import reextract
 from tests.crawler.conftest import Crawling, MemorySink, settings
-from tests.web.server import Site, page, redirect
+from tests.web.server import Answer, Site, page, redirect
 
 
 def again(crawling: Crawling, sink: MemorySink, **changed: Any) -> CrawlReport:
@@ -94,3 +96,90 @@ def test_no_archive(crawling: Crawling) -> None:
     """A folder that was never crawled is said to be so."""
     with pytest.raises(ArchiveError, match="no WARC file"):
         again(crawling, MemorySink())
+
+
+def damage(crawling: Crawling, at: int) -> Path:
+    """Two bytes changed, `at` from the end when negative."""
+    path = crawling.folder / "warc" / "forage-00001.warc.gz"
+    with path.open("r+b") as file:
+        file.seek(at, os.SEEK_END if at < 0 else os.SEEK_SET)
+        old = file.read(2)
+        file.seek(-2, os.SEEK_CUR)
+        file.write(bytes(byte ^ 0xFF for byte in old))
+    return path
+
+
+def test_damaged_records_are_named_and_the_rest_is_read(site: Site, crawling: Crawling) -> None:
+    """With pages waiting besides: it ends, says where the damage is, keeps what it had, and changes no file."""
+    site.fallback = lambda request: Answer(page(request.path, *(f"/{number}" for number in range(30))).encode())
+    crawling(site.url, max_pages=8)
+    with sqlite3.connect(crawling.folder / FILE) as frontier:
+        query = "SELECT url, offset FROM pages WHERE warc IS NOT NULL ORDER BY offset"
+        hit, offset = frontier.execute(query).fetchall()[5]
+    frontier.close()
+    path = damage(crawling, offset + 60)
+    before, sink = path.read_bytes(), MemorySink()
+    for _ in range(2):
+        report = again(crawling, sink)
+        assert sink.urls == crawling.sink.urls - {hit}
+        assert report.reason == "complete"
+        (notice,) = report.notices
+        assert notice.code == "archive_damaged"
+        assert f"forage-00001.warc.gz is damaged in 1 place, at byte {offset}:" in notice.message
+        assert path.read_bytes() == before
+    site.log.clear()
+    crawling(site.url)
+    assert site.hits()[hit[len(site.url) :]] == 1
+    assert path.read_bytes() == before
+    assert crawling.sink.paths() == {"/", *(f"/{number}" for number in range(30))}
+    assert (path.parent / "forage-00002.warc.gz").is_file()
+
+
+@pytest.mark.parametrize("junk", [None, b"hello\n"])
+def test_a_lost_frontier_and_a_cut_archive(site: Site, crawling: Crawling, junk: bytes | None) -> None:
+    """It ends with what is whole, and nothing is thrown away."""
+    site.fallback = lambda request: Answer(page(request.path, *(f"/{number}" for number in range(30))).encode())
+    crawling(site.url)
+    for suffix in ("", "-wal", "-shm"):
+        (crawling.folder / (FILE + suffix)).unlink(missing_ok=True)
+    path = crawling.folder / "warc" / "forage-00001.warc.gz"
+    before = path.read_bytes()[: path.stat().st_size // 2] if junk is None else junk
+    path.write_bytes(before)
+    sink = MemorySink()
+    report = again(crawling, sink)
+    assert path.read_bytes() == before
+    assert sink.urls < crawling.sink.urls
+    assert bool(sink.urls) == (junk is None)
+    (notice,) = report.notices
+    assert notice.code == ("archive_torn" if junk is None else "archive_unreadable")
+    assert path.name in notice.message
+    crawling(site.url)
+    assert len(crawling.sink.documents) == 31
+
+
+def test_what_was_a_page_before_stays_gone(site: Site, crawling: Crawling) -> None:
+    """A page that moved, or holds a picture now, has an old body in the archive: nobody reads it again."""
+    site.routes |= {"/": page("0", "/a", "/b", "/c"), "/a": page("a"), "/b": page("b"), "/c": page("c")}
+    crawling(site.url)
+    site.routes |= {"/a": redirect("/c"), "/b": Answer(b"\x89PNG", content_type="image/png")}
+    crawling(site.url)
+    assert crawling.sink.paths() == {"/", "/c"}
+    for lost in (False, True):
+        for suffix in ("", "-wal", "-shm") if lost else ():
+            (crawling.folder / (FILE + suffix)).unlink(missing_ok=True)
+        sink = MemorySink()
+        again(crawling, sink)
+        assert sink.paths() == {"/", "/c"}
+
+
+def test_a_page_that_cannot_be_had_today_keeps_its_document(site: Site, crawling: Crawling) -> None:
+    """Also when the frontier is rebuilt from an archive that says both."""
+    site.routes |= {"/": page("0", "/a"), "/a": page("a")}
+    crawling(site.url)
+    site.routes["/a"] = Answer(b"no", 403)
+    crawling(site.url)
+    for suffix in ("", "-wal", "-shm"):
+        (crawling.folder / (FILE + suffix)).unlink(missing_ok=True)
+    sink = MemorySink()
+    again(crawling, sink)
+    assert sink.paths() == crawling.sink.paths() == {"/", "/a"}

@@ -29,6 +29,9 @@ def test_wildcards_allow_subdomains() -> None:
     assert scope.allows("http://other.net/")
     with pytest.raises(SettingsError, match="not a host"):
         Scope().with_hosts(["exa mple"])
+    with pytest.raises(SettingsError, match="user name or password") as caught:
+        Scope().with_hosts(["*.user:secret@example.org"])
+    assert "secret" not in str(caught.value)
 
 
 def test_a_host_keeps_one_scheme() -> None:

@@ -124,3 +124,30 @@ def test_documents_of_one_page_share_an_id() -> None:
 def test_links_to_files_are_recognised(url: str, binary: bool) -> None:
     """The path's ending decides, never the query."""
     assert urls.looks_binary(url) is binary
+
+
+SECRETS = (
+    "http://user:pw-5@example.org/", "http://pw-5@example.org/", "https://example.org:80@pw-5.org/", "http://@example.org/",
+    "http:\\\\user:pw-5@example.org", "http://user:pw-5#x@example.org/", "http://user:pw-5/x@example.org/",
+    "http://user:pw-5?x@example.org/", "http://user:pw-5@exa mple.org/", "ftp://user:pw-5@example.org/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_a_seed_with_a_password_is_refused_and_not_repeated(text: str) -> None:
+    """However it is written, also where it makes the URL no URL."""
+    with pytest.raises(UrlError) as caught:
+        urls.seed(text)
+    assert "login" in str(caught.value.hint)
+    assert "user:" not in caught.value.message
+    assert "pw-5" not in caught.value.message.replace("pw-5.org", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["http://example.org/@user", "http://example.org/?mail=a@b.org", "http://example.org/#a@b"]
+)
+def test_an_at_sign_elsewhere_is_none(text: str) -> None:
+    """Only what stands before the host is a user."""
+    assert urls.seed(text) == urls.canonical(text)
+    with pytest.raises(UrlError, match="only http and https"):
+        urls.seed("example.org")

@@ -13,7 +13,6 @@ from api.requests import CollectionRequest, ContentsRequest, CrawlRequest, Searc
 from api.search import search
 from indexer.memory import MemoryIndex
 from ranking.constants import CONSTANTS
-from ranking.errors import UnsupportedError
 from ranking.operators import OPERATORS
 from ranking.params import Params
 from ranking.signals.catalogue import SIGNALS
@@ -142,29 +141,9 @@ def test_parameters_that_do_nothing_yet_are_marked_with_their_gap() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "sent"),
-    [
-        ("score", "bm25"),
-        ("rules", [{"match": {}, "do": "boost"}]),
-        ("rerank", [{"model": "x"}]),
-        ("expand", {"synonyms": {"a": ["b"]}}),
-        ("expand", {"fuzzy": 1}),
-        ("expand", {"feedback": {"docs": 3, "terms": 5}}),
-        ("diversify", {"max_per": {"language": 1}}),
-    ],
-)
-def test_what_the_gaps_call_refused_is_refused(name: str, sent: Any) -> None:
-    """When one of these starts to work, its mark and its gap must go."""
-    with pytest.raises(UnsupportedError):
-        answer({name: sent})
-
-
-@pytest.mark.parametrize(
     "sent",
     [
-        {"facets": ["site"]},
         {"effort": "probe"},
-        {"budget": {"ms": 0.001, "on_exceed": "fail"}},
         {"session": {"use_profile": False, "prefetch": False, "follow_ups": False, "overlap": "allow"}},
         {"session": {"goal_weight": 0.3, "feedback_weight": 0}},
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def test_an_unknown_field_comes_back_corrected(client: Client) -> None:
         ({"query": "x", "filters": {"after": "2023-02-30"}}, "$.filters.after"),
         ({"query": "x", "content": {"passages": -1}}, "$.content.passages"),
         ({"query": "x", "session_id": ""}, "$.session_id"),
-        ({"query": "x", "score": "bm25 + dense"}, "$.score"),
+        ({"query": "x", "score": "bm25 + denze"}, "$.score"),
         ({"query": "x", "rules": [{"match": {}, "do": "drop"}]}, "$.rules"),
         ({"query": "x", "profile": "defualt"}, "$.profile"),
     ],
@@ -172,7 +173,10 @@ def test_unknown_site_and_language_are_no_error(client: Client) -> None:
         assert answer["notices"]
 
 
-@pytest.mark.parametrize("name", ["", "Upper", "../up", "a/b", "x" * 65, ".hidden", "a b"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "Upper", "../up", "a/b", "x" * 65, ".hidden", "a b", ".crawls", "sessions.sqlite", "sessions.sqlite-wal"],
+)
 def test_bad_collection_names_are_refused(client: Client, name: str) -> None:
     """Names become folders."""
     refused(client("POST", "/v1/collections", {"name": name}), 422)
@@ -184,6 +188,71 @@ def test_an_existing_collection_conflicts(client: Client) -> None:
     refused(client("POST", "/v1/collections", {"name": "twice"}), 409)
     refused(client("POST", "/v1/collections", {"name": "default"}), 409)
     assert client("DELETE", "/v1/collections/twice").status_code == 204
+
+
+UNKNOWN = {f"field{number}": 1 for number in range(100_000)}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/search", {"query": "x", **UNKNOWN}),
+        ("/v1/search", {"query": "x", "filters": UNKNOWN}),
+        ("/v1/search", {"query": "x", "weights": UNKNOWN}),
+        ("/v1/search", {"query": 5, "rules": [[1] * 1_000] * 1_000}),
+        ("/v1/search", {"query": "x", "q" * 1_000_000: 1}),
+        ("/v1/search", {"query": "x", "profile": "p" * 1_000_000}),
+        ("/v1/search", {"query": "x", "precision": "p" * 1_000_000}),
+        ("/v1/search", {"query": "x", "session_id": "s" * 1_000_000}),
+        ("/v1/search", {"query": "x", "collection": "c" * 1_000_000}),
+        ("/v1/search", {"query": "x", "retrieve": [{"type": "t" * 1_000_000}]}),
+        ("/v1/contents", {"ids": ["x" * 3_000_000]}),
+        ("/v1/contents", {"urls": ["http://x/" + "x" * 3_000_000]}),
+        ("/v1/contents", {"urls": ["http://x/" + "x" * 8_000]}),
+        ("/v1/contents", {"ids": ["x" * 512]}),
+        ("/v1/collections", {"name": "x" * 1_000_000}),
+        ("/v1/crawls", {"urls": ["http://x/" + "x" * 1_000_000]}),
+        ("/v1/crawls", {"urls": ["x" * 8_000]}),
+        ("/v1/crawls", {"urls": ["http://x/"], "allow_hosts": ["x" * 1_000_000]}),
+        ("/v1/sessions", {"objective": "x" * 1_000_000}),
+    ],
+)
+def test_what_is_sent_in_excess_costs_no_time_and_is_not_sent_back(client: Client, path: str, body: Any) -> None:
+    """Seconds of comparing and megabytes of echo are no error messages."""
+    content = orjson.dumps(body)
+    began = time.monotonic()
+    response = client("POST", path, content=content, headers=JSON)
+    assert time.monotonic() - began < 2
+    error = refused(response, 404 if response.status_code == 404 else 422)
+    error["corrected_request"] = None  # the sender's own request, with nothing added
+    assert len(orjson.dumps(error)) < 2_000
+
+
+@pytest.mark.parametrize("depth", [60, 100, 900])
+def test_a_request_that_is_nested_deep_is_refused(client: Client, depth: int) -> None:
+    """422 and never a crash, whichever field it is in."""
+    deep: Any = 1
+    for _ in range(depth):
+        deep = [deep]
+    for field in ("query", "weights", "rules", "filters", "zzz", "session_id"):
+        body = b'{"query": "x", "%s": %s}' % (field.encode(), b"[" * depth + b"]" * depth)
+        refused(client("POST", "/v1/search", content=body, headers=JSON), 422)
+
+
+@pytest.mark.parametrize("length", ["²", "9" * 5_000, "5,000", "-1"])
+def test_a_declared_length_that_is_no_number_is_not_believed(client: Client, length: str) -> None:
+    """413 for more than can be, else what comes is counted."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", length.encode("latin-1"))]
+    response = client("POST", "/v1/search", content=b'{"query": "zip"}', headers=headers)
+    assert response.status_code == (413 if length.startswith("9") else 200)
+
+
+def test_any_method_is_counted_under_few_names(client: Client) -> None:
+    """A label that a caller can make up would fill the memory."""
+    client("BREW", "/v1/search")
+    text = client("GET", "/metrics").text
+    assert "BREW" not in text
+    assert 'method="other"' in text
 
 
 class TestIngest:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -155,6 +157,37 @@ def test_a_created_session_goes_on_under_its_id(client: Client) -> None:
     assert made.status_code == 201
     assert client.search("first", session_id="mine")["session"]["seq"] == 1
     assert client("POST", "/v1/sessions", {"session_id": "mine"}).status_code == 409
+
+
+@pytest.mark.parametrize("id", ["a/b", "/", ".", "..", "a\nb", "x" * 257, ""])
+def test_an_id_that_no_path_can_name_makes_no_session(client: Client, id: str) -> None:
+    """422 that says why, at both doors that make sessions."""
+    for path, body in (("/v1/sessions", {"session_id": id}), ("/v1/search", {"query": "x", "session_id": id})):
+        response = client("POST", path, body)
+        assert response.status_code == 422, response.text
+        assert response.json()["error"]["path"] == "$.session_id"
+        if "/" in id:
+            assert "no '/'" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("id", ["a b", "a%2Fb", "ü", "...", "a.b~c:d;e,f&g=h", "a?b#c", "\\", "日本"])
+def test_any_other_id_is_read_and_deleted_at_its_path(client: Client, id: str) -> None:
+    """Percent-encoded, as a client writes it."""
+    assert client("POST", "/v1/sessions", {"session_id": id}).status_code == 201
+    path = f"/v1/sessions/{quote(id, safe='')}"
+    assert client("GET", path).json()["session"]["id"] == id
+    assert client("DELETE", path).status_code == 204
+    assert client("GET", path).status_code == 404
+
+
+def test_every_door_writes_dates_alike(client: Client) -> None:
+    """RFC 3339: creation, list and read-back name the same instants."""
+    made = client("POST", "/v1/sessions", {"session_id": "dated"}).json()
+    (listed,) = [each for each in client("GET", "/v1/sessions").json()["sessions"] if each["id"] == "dated"]
+    read = client("GET", "/v1/sessions/dated").json()["session"]
+    for name in ("created", "expires"):
+        assert made[name] == listed[name] == read[name]
+        assert datetime.fromisoformat(made[name]).tzinfo == UTC
 
 
 def test_an_edited_page_counts_as_new(tmp_path: Path, serve: Serve) -> None:

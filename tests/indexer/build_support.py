@@ -51,6 +51,7 @@ def page(number: int, text: str = "", site: str = "a.example", links: Sequence[s
 
 
 def fill(collection: Path, documents: Sequence[Document], removed: Sequence[str] = ()) -> None:
+    collection.mkdir(parents=True, exist_ok=True)
     with DocumentStore(collection / "documents.sqlite") as store:
         store.add(documents)
         store.remove(removed)

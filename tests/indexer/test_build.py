@@ -254,7 +254,7 @@ def test_whatever_happens_the_index_serves_what_is_stored(
                 fill(collection, [page(number, text)])
                 model[f"d{number:05d}"] = text
         report = build(collection, None, limits=Limits(BuildLimits(max_segments=2, min_deleted_rows=1)))
-        assert report.segments <= 2
+        assert report.segments <= 2 or not report.changed  # built() above goes by other limits
         if report.generation is not None:
             assert served(collection) == model
 

@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[DocumentStore]:
+    (tmp_path / "c").mkdir()
     with DocumentStore(tmp_path / "c" / "documents.sqlite") as opened:
         yield opened
 
@@ -118,7 +119,7 @@ def test_a_large_add_is_staged_outside_memory_with_the_same_result(tmp_path: Pat
     """Spilled or not: the same documents, the last of an id winning."""
     documents = [page(number % 70, f"text {number} {os.urandom(50).hex()}") for number in range(200)]
     stores = [
-        DocumentStore(tmp_path / str(size) / "documents.sqlite", StoreLimits(staging_bytes=size, batch_rows=7))
+        DocumentStore(tmp_path / f"{size}.sqlite", StoreLimits(staging_bytes=size, batch_rows=7))
         for size in (5_000, 10_000_000)
     ]
     assert [store.add(documents) for store in stores] == [70, 70]
@@ -141,7 +142,7 @@ def test_any_text_can_be_stored(
 ) -> None:
     """Control characters, NUL, lone surrogates: what cannot be encoded becomes U+FFFD, nothing else changes."""
     links = (Link("http://x.example/" + anchor, anchor),)
-    with DocumentStore(tmp_path_factory.getbasetemp() / "any" / "documents.sqlite") as store:
+    with DocumentStore(tmp_path_factory.getbasetemp() / "any.sqlite") as store:
         store.add([Document("a", "", title, text, links=links, metadata={key: text})])
         found = store.get("a")
     assert found is not None

@@ -433,7 +433,11 @@ def test_an_unknown_collection_is_a_404_with_the_nearest_name(tmp_path: Path) ->
     assert (caught.value.status, caught.value.did_you_mean) == (404, "python-docs")
 
 
-@pytest.mark.parametrize("name", ["", "A", "a b", "../x", ".hidden", "-x", "a/b", "ä", "a" * 65, "@t", "a\n"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "A", "a b", "../x", ".hidden", "-x", "a/b", "ä", "a" * 65, "@t", "a\n", "sessions.sqlite", "x.sqlite-wal",
+     "A.SQLITE", "x.sq.sqlitelite", "a" * 1_000_000],
+)  # fmt: skip
 def test_names_that_could_leave_the_folder_are_refused(tmp_path: Path, name: str) -> None:
     """At the door, with a name that would do."""
     with pytest.raises(CollectionNameError) as caught:

@@ -222,6 +222,20 @@ def test_nothing_is_stored_when_the_last_line_is_bad(tmp_path: Path) -> None:
         assert store.count() == 0
 
 
+def test_a_bad_line_that_speaks_of_a_full_disk_is_a_bad_line(tmp_path: Path) -> None:
+    """What a line says is not what happened to us."""
+    with DocumentStore(tmp_path / "documents.sqlite") as store, pytest.raises(IngestError, match="published_at"):
+        import_documents(io.BytesIO(lines({**GOOD, "published_at": "no space left on device"})), store)
+
+
+def test_unknown_fields_are_counted_as_far_as_anybody_reads() -> None:
+    """Memory does not grow with the names that a file makes up."""
+    made_up = ({"id": f"{n}", "title": "t"} | {f"made up {n} {k}": k for k in range(100)} for n in range(50))
+    (notice,) = import_documents(io.BytesIO(lines(*made_up)), Sink()).notices
+    assert "and at least 990 more" in notice.message
+    assert len(notice.message) < 1_000
+
+
 def test_lone_surrogates_are_replaced_with_a_notice() -> None:
     """Half a character cannot be stored; whole ones stay."""
     sink = Sink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -100,3 +101,20 @@ def test_the_default_model_finds_by_meaning(tmp_path: Path) -> None:
     theirs = oracle.recall(planned(oracle, "pattern", vector))
     assert mine.ids[int(np.argmax(mine.cosine))] == "b"
     np.testing.assert_allclose(mine.cosine, theirs.cosine, atol=0.02)  # passages are of another size there
+
+
+def test_near_ids_of_long_names_cost_little(tmp_path: Path) -> None:
+    """Comparing 8,000 characters with a hundred neighbours as long would take minutes."""
+    long = "https://site.org/" + "a/b?q=7&" * 1_000
+    documents = [page(f"d{i:03}", f"{long}{i}", "", "text") for i in range(100)]
+    folders = []
+    for number in range(2):
+        folders.append(tmp_path / f"s{number}")
+        write_segment(folders[-1], documents[50 * number : 50 * number + 50], HashingEmbedder())
+    overlay = Overlay(np.zeros(100, bool), np.zeros(100), np.zeros(100, np.int64), np.zeros(100, np.uint64))
+    write_overlay(tmp_path / "o", overlay, {}, folders)
+    index = LocalIndex("g", folders, tmp_path / "o", HashingEmbedder.id, HashingEmbedder.dimension)
+    began = time.monotonic()
+    assert all(name.startswith(long) for name in index.near_ids(f"{long}x"))
+    assert index.near_ids("d0555")[0] in ("d055", "d005")
+    assert time.monotonic() - began < 5

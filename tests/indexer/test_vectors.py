@@ -43,7 +43,7 @@ def test_the_best_ten_are_found(reader: VectorReader, vectors: np.ndarray) -> No
     found = 0
     for query in queries(vectors):
         exact = vectors @ query
-        passages, scores = reader.search(query, 10, None, exact=False)
+        passages, scores, _, _ = reader.search(query, 10, None, exact=False)
         np.testing.assert_allclose(scores, exact[passages], atol=1e-6)
         assert (np.diff(scores) <= 0).all()
         found += len(set(passages.tolist()) & set(np.argsort(-exact)[:10].tolist()))
@@ -61,7 +61,7 @@ def test_a_filter_never_starves_the_answer(reader: VectorReader, vectors: np.nda
         allowed = (
             (np.argsort(np.argsort(-exact)) >= COUNT * (1 - share)) if share < 0.9 else random.random(COUNT) < share
         )
-        passages, _ = reader.search(query, 20, allowed, exact=False)
+        passages, *_ = reader.search(query, 20, allowed, exact=False)
         assert len(passages) == min(20, int(allowed.sum()))
         assert allowed[passages].all()
         best = np.flatnonzero(allowed)[np.argsort(-exact[allowed])][:20]
@@ -77,7 +77,7 @@ def test_exact_means_exact(reader: VectorReader, vectors: np.ndarray) -> None:
         exact = vectors @ query
         for mask in (None, allowed):
             rows = np.arange(COUNT) if mask is None else np.flatnonzero(mask)
-            passages, _ = reader.search(query, 50, mask, exact=True)
+            passages, *_ = reader.search(query, 50, mask, exact=True)
             np.testing.assert_allclose(exact[passages], np.sort(exact[rows])[::-1][:50], atol=1e-6)
 
 

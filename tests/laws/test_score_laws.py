@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ranking.identity import number_of
 from ranking.params import Params
 from ranking.pipeline import rank
+from ranking.seen import exposure_of
 from ranking.signals.catalogue import SIGNALS
 from ranking.types import (
     FIELDS,
@@ -124,10 +125,10 @@ def _session(evidence: Evidence, rng: np.random.Generator, vectors: bool) -> Ses
 
 WEIGHT = st.sampled_from([-2.0, -0.3, 0.0, 0.1, 1.0, 7.0])
 PARAMS = st.builds(
-    lambda weights, method, seen, cap, diversify, size, explain: Params.model_validate(
+    lambda weights, fuse, seen, cap, diversify, size, explain: Params.model_validate(
         {
             "weights": weights,
-            "fuse": {"method": method},
+            "fuse": fuse,
             "session": {"seen": seen},
             "diversify": {"method": diversify, "max_per_site": cap},
             "max_results": size,
@@ -135,7 +136,12 @@ PARAMS = st.builds(
         }
     ),
     st.dictionaries(st.sampled_from([*SIGNALS, "*", "rank.lex"]), WEIGHT, max_size=5),
-    st.sampled_from(["linear", "rrf"]),
+    st.fixed_dictionaries(
+        {
+            "method": st.sampled_from(["linear", "rrf", "combmnz", "max"]),
+            "normalize": st.sampled_from(["theoretical", "minmax", "zscore", "l2", "rank", "none"]),
+        }
+    ),
     st.sampled_from(["demote", "new_passages", "drop", "off"]),
     st.sampled_from([None, 1, 3]),
     st.sampled_from(["none", "mmr"]),
@@ -224,7 +230,7 @@ def test_the_order_of_the_candidates_changes_nothing(case: Case, params: Params,
 @given(case=cases(), params=PARAMS, name=st.sampled_from(sorted(SIGNALS)))
 def test_naming_a_signal_with_its_resolved_weight_changes_nothing(case: Case, params: Params, name: str) -> None:
     """A weight of 0 above all: the signal is not even computed."""
-    if name == "fused" or (params.fuse.method == "rrf" and name in ("bm25", "dense")):
+    if name == "fused" or (params.fuse.method != "linear" and name in ("bm25", "dense")):
         return
     weight = resolve_weights(params, case[0])[name]
     named = params.model_copy(update={"weights": {**params.weights, name: weight}})
@@ -254,10 +260,13 @@ def test_a_page_is_full_without_repeats(case: Case, params: Params) -> None:
     ranking = run(case, params)
     ids = [one.id for one in ranking.page]
     assert len(ids) == len(set(ids))
-    there = case[1].size
-    if params.session.seen == "drop" and ranking.unseen:
-        there = ranking.unseen
+    _, evidence, session = case
+    unseen = set(range(evidence.size))
+    if params.session.seen != "off":
+        unseen -= set(np.flatnonzero(exposure_of(evidence, session, params.session.decay_calls).seen).tolist())
+    there = len(unseen) if params.session.seen == "drop" and unseen else evidence.size
     assert len(ids) == min(there, params.max_results)
+    assert ranking.unseen == sum(any(ranks[row] for ranks in evidence.ranks.values()) for row in unseen)
     assert ranking.exhausted == (ranking.unseen < params.max_results)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ranking.types import SeenDocument, SessionState
@@ -28,9 +28,18 @@ from sessions.idempotency import body_hash
 from sessions.layers import Layers
 from sessions.ledger import EMPTY, advance, cuts_of, restored
 from sessions.settings import SessionSettings
+from tests.sessions import logs
 from tests.sessions.logs import READERS, events, json_values, results, scores, texts
 
 COMMON = settings(max_examples=60, deadline=None)
+
+CLOCK_WENT_BACK = [
+    *(logs.event(seq) for seq in range(1, 8)),
+    logs.event(8, kind="open", document="d0", at=9.0),
+    logs.event(9, "d0"),
+    logs.event(10, kind="cite", document="d0", at=5.0),
+]
+"""The mark of event 8 stands, although event 10 spoke of the document last."""
 
 
 def plain_fold(log: list[Event], reader: str) -> SessionState:
@@ -133,6 +142,7 @@ def test_exposures_join_in_any_order(showings: tuple[tuple[int, int], ...]) -> N
     st.integers(1, 3),
     st.lists(st.integers(1, 4), max_size=12),
 )
+@example(CLOCK_WENT_BACK, 3, 1, 1, [])
 def test_folding_into_the_summary_loses_nothing_but_what_the_bounds_forget(
     log: list[Event], live: int, ids: int, readers: int, batches: list[int]
 ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranking.diversify import cap, maximal_marginal_relevance
-from ranking.errors import UnsupportedError
+from ranking.errors import ParamsError
 from ranking.pipeline import rank
 from ranking.types import Ranking, SessionState
 from tests.ranking.evidence import NOW, Page, build, params
@@ -55,8 +55,11 @@ def test_near_duplicates_can_be_capped_too() -> None:
     """max_per names another column; a field that evidence does not carry is refused by name."""
     twins = [Page("a", cosine=0.9, cluster="t"), Page("b", cosine=0.8, cluster="t"), Page("c", cosine=0.1)]
     assert ids(search(twins, 2, max_per={"cluster": 1})) == ["a", "c"]
-    with pytest.raises(UnsupportedError, match="cannot cap 'author'"):
-        search(twins, 2, max_per={"author": 1})
+    assert ids(search(twins, 2, collapse=True)) == ["a", "c"]
+    assert "cap cluster: 2 -> 3" in search(twins, 3, collapse=True).page[2].moves
+    with pytest.raises(ParamsError, match="cannot cap 'autor'") as refused:
+        search(twins, 2, max_per={"autor": 1})
+    assert refused.value.did_you_mean == "author"
 
 
 @given(
@@ -67,7 +70,7 @@ def test_a_capped_page_is_full_and_holds_the_cap_as_long_as_it_can(
 ) -> None:
     """min(n, page) rows without repeats; more than the cap only when no capped page could be fuller."""
     order = list(np.random.default_rng(abs(seed)).permutation(len(sites)))
-    taken = cap(order, {"site": np.array(sites, np.int64)}, {"site": limit}, page)
+    taken, _ = cap(order, {"site": np.array(sites, np.int64)}, {"site": limit}, page)
     assert len(taken) == len(set(taken)) == min(len(sites), page)
     possible = sum(min(limit, sites.count(site)) for site in set(sites))
     counts = [sites.count(site) and [sites[row] for row in taken].count(site) for site in set(sites)]

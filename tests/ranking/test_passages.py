@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranking.constants import PASSAGE_COSINE_SHARE
-from ranking.passages import SeenMode, choose_passages, covered_ordinals
+from ranking.passages import SeenMode, choose_passages, read_before
 from ranking.shingles import coverage, shingles
 from ranking.types import PassageEvidence
 from tests.ranking.evidence import Page, seen
@@ -70,10 +70,12 @@ def test_off_forgets_what_was_shown() -> None:
 def test_a_text_read_in_another_document_counts_as_shown() -> None:
     """Syndicated paragraphs give way like the page's own shown ones."""
     text = " ".join(f"word{i}" for i in range(80))
-    covered = covered_ordinals({0: text, 1: "something else entirely, of other words"}, shingles(text))
-    assert covered == {0}
-    assert ordinals(evidence([0.9, 0.1]), 1, None, "demote", covered=covered) == [1]
-    assert covered_ordinals({0: text}, frozenset()) == frozenset()
+    half = text[: len(text) // 2]
+    texts = [text, "something else entirely, of other words", f"{half} {half.replace('word', 'other')}", ""]
+    hashed = [shingles(one) for one in texts]
+    assert read_before(hashed, shingles(text)) == [True, False, False, False]
+    assert read_before(hashed, frozenset()) == [False] * 4
+    assert ordinals(evidence([0.9, 0.1]), 1, None, "demote", covered={0}) == [1]
 
 
 @given(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ranking.errors import ParamsError, UnsupportedError
+from ranking.errors import ParamsError
 from ranking.explain import explain
 from ranking.pipeline import rank
 from ranking.types import Ranking, SessionState
@@ -70,15 +70,6 @@ def test_an_unknown_signal_is_refused() -> None:
     """With its path."""
     with pytest.raises(ParamsError, match="no signal named 'pagerank'"):
         search(weights={"pagerank": 1.0})
-
-
-@pytest.mark.parametrize(
-    "reserved", [{"score": "bm25 + dense"}, {"rules": [{"do": "boost"}]}, {"rerank": [{"type": "cross_encoder"}]}]
-)
-def test_a_name_that_is_reserved_is_refused_not_ignored(reserved: dict[str, Any]) -> None:
-    """Nothing sent is silently dropped."""
-    with pytest.raises(UnsupportedError, match="not executed by this version"):
-        search(**reserved)
 
 
 def test_no_candidates_give_an_empty_exhausted_ranking() -> None:

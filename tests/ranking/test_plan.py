@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranking.errors import ParamsError, UnsupportedError
+from ranking.errors import ParamsError
 from ranking.params import FilterParams, Params
 from ranking.plan import NOT_THERE, OVER_POSTINGS, SAME_STEM, STOP_WORD, TOO_COMMON, condition_of, idf, plan
 from ranking.query import parse
@@ -264,20 +264,15 @@ def test_an_impossible_vector_is_refused(vector: list[float]) -> None:
     assert "model" in (refused.value.hint or "")
 
 
-def test_two_different_vectors_are_not_supported() -> None:
-    """One plan has one query vector; nothing is ignored in silence."""
-    dense = [{"type": "dense", "name": name, "vector": v} for name, v in (("p", [1, 0, 0, 0]), ("q", [0, 1, 0, 0]))]
-    with pytest.raises(UnsupportedError):
-        plan(parse("x"), Params.model_validate({"retrieve": dense}), STATISTICS, Counts({}), None)
-
-
-@pytest.mark.parametrize("expand", [{"synonyms": {"js": ["javascript"]}}, {"fuzzy": 1}, {"feedback": {"docs": 5}}])
-def test_reserved_expansions_are_refused(expand: dict[str, Any]) -> None:
-    """Names of the contract that are not executed yet are refused, never ignored."""
-    with pytest.raises(UnsupportedError) as refused:
-        planned("x", {}, expand=expand)
-    assert refused.value.path is not None
-    assert refused.value.path.startswith("$.expand.")
+def test_a_second_vector_goes_with_its_retriever() -> None:
+    """The first one sent stands for the query; another one is searched with by the retriever that brought it."""
+    dense = [{"type": "dense", "name": name, "vector": v} for name, v in (("p", [1, 0, 0, 0]), ("q", [0, 2, 0, 0]))]
+    found = plan(parse("x"), Params.model_validate({"retrieve": dense}), STATISTICS, Counts({}), None)
+    assert found.vector is not None
+    assert found.vector.tolist() == [1, 0, 0, 0]
+    first, second = (retriever.parameters["vector"] for retriever in found.retrievers)
+    assert first is None
+    assert second.tolist() == [0, 1, 0, 0]
 
 
 def test_needs_follow_weights_and_explanations() -> None:
@@ -337,6 +332,7 @@ def test_filters_become_conditions(filters: dict[str, Any], condition: Node | No
         ({"metadata": {"year": {"min": 1}}}, "$.filters.metadata.year.min"),
         ({"metadata": {"year": {}}}, "$.filters.metadata.year"),
         ({"metadata": {"year": []}}, "$.filters.metadata.year"),
+        ({"metadata": {"year": 10**400}}, "$.filters.metadata.year"),
         ({"metadata": {"year": None}}, "$.filters.metadata.year"),
         ({"metadata": {"year": [{"a": 1}]}}, "$.filters.metadata.year[0]"),
         ({"metadata": {"year": math.inf}}, "$.filters.metadata.year"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from ranking.identity import number_of
 from ranking.pipeline import rank
 from ranking.types import Ranking, SessionState
 from tests.ranking.evidence import NOW, Page, build, params, seen, session_of
@@ -15,7 +18,7 @@ DENSE = {"*": 0, "dense": 1}
 
 def page(name: str, score: float, **more: Any) -> Page:
     """A page whose dense signal, and so its score, is `score`."""
-    return Page(name, cosine=2.0 * score - 1.0, **more)
+    return Page(name, **{"cosine": 2.0 * score - 1.0, "ranks": {"sem": 1}, **more})
 
 
 FIVE = [page("a", 0.9), page("b", 0.8), page("c", 0.7), page("d", 0.6), page("e", 0.1)]
@@ -133,6 +136,27 @@ def test_a_near_duplicate_of_a_seen_page_counts_as_seen() -> None:
     assert ids(gone) == ["c", "d"]
 
 
+def test_a_copy_that_came_after_the_showing_counts_as_seen() -> None:
+    """The index named the cluster anew when the copy joined it: the shown page, if it is still the same, says which."""
+    shown = session_of(seen(page("b", 0.8, cluster="alone"), seq=7, rank=3))
+    joined = [page("a", 0.9, cluster="both"), page("b", 0.8, cluster="both"), *FIVE[2:]]
+    ranking = search(shown, joined, size=5)
+    assert ids(ranking) == ["c", "a", "d", "b", "e"]
+    assert [one.seen.seq for one in ranking.page if one.seen] == [7, 7]
+    edited = [joined[0], page("b", 0.8, cluster="both", content="rewritten"), *FIVE[2:]]
+    assert ids(search(shown, edited, size=5)) == list("abcde")
+
+
+def test_pages_of_no_known_cluster_are_not_alike_for_that() -> None:
+    """An index without clusters names them all the same: nothing."""
+    plan, evidence = build(FIVE, "fox")
+    unnamed = np.full(len(FIVE), number_of(""), np.int64)
+    evidence = replace(evidence, attributes={**evidence.attributes, "cluster": unnamed})
+    session = session_of(replace(seen(FIVE[0]), cluster=""))
+    ranking = rank(plan, evidence, params(max_results=5, weights=DENSE), session, NOW)
+    assert [one.id for one in ranking.page if one.seen] == ["a"]
+
+
 def test_a_page_whose_content_changed_is_new_and_says_updated() -> None:
     """No demotion, no stub; `updated` and the first showing are named."""
     before = page("a", 0.9, content="old text")
@@ -155,10 +179,14 @@ def test_what_another_reader_saw_is_a_hint_and_never_a_reason() -> None:
 
 
 def test_exhausted_when_unseen_candidates_do_not_fill_a_page() -> None:
-    """Fewer than max_results unseen documents were recalled."""
+    """Fewer than max_results unseen documents were recalled; what no retriever found only fills up the page."""
     assert not search(session_of(*map(seen, FIVE[:3]))).exhausted
     assert search(session_of(*map(seen, FIVE[:4]))).exhausted
     assert search(SessionState(), size=6).exhausted
+    fill = [*FIVE[:2], *(page(one.id, 0.1, ranks={}) for one in FIVE[2:])]
+    ranking = search(session_of(seen(FIVE[0])), fill)
+    assert (ranking.unseen, ranking.exhausted, len(ranking.page)) == (1, True, 2)
+    assert not search(SessionState(), fill).exhausted
 
 
 def test_the_stateless_best_hit_if_unseen_is_on_the_page() -> None:

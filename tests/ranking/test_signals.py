@@ -13,30 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ranking.errors import SignalError
-from ranking.params import Params
-from ranking.signals.catalogue import SIGNALS, compute, rank_signal, signals_for
+from ranking.signals.catalogue import SIGNALS, compute
 from ranking.signals.input import SignalInput
-from ranking.types import FIELDS, Evidence, Plan, SessionState
+from ranking.types import FIELDS, SessionState
 from tests.ranking.evidence import DAY, NOW, Page, build, idf, params, seen, session_of, tokens_of
-
-TITLE_AND_BODY = {"title": 3.0, "body": 1.0}
-
-
-def lexical(**fields: object) -> Params:
-    return params(retrieve=[{"type": "bm25", "fields": TITLE_AND_BODY, **fields}, {"type": "dense"}])
-
-
-def values(
-    name: str, plan: Plan, evidence: Evidence, asked: Params | None = None, session: SessionState | None = None
-) -> list[float]:
-    """One signal's column; NaN where it is missing, having checked that a missing value is 0."""
-    given = SignalInput(plan, evidence, session or SessionState(), NOW, asked or lexical())
-    signals = compute(given, [signals_for(("lex", "sem"))[name]])
-    column, missing = signals.values[0], signals.missing[0]
-    if missing is None:
-        return column.tolist()
-    assert not column[missing].any()
-    return np.where(missing, math.nan, column).tolist()
+from tests.ranking.signal_columns import lexical, values
 
 
 def naive_bm25f(
@@ -215,12 +196,36 @@ def test_two_terms_at_one_place_do_not_make_a_window_shorter_than_its_words() ->
 
 
 def test_a_title_that_is_the_query_is_exact_whatever_the_order() -> None:
-    """Every word of one is in the other; a longer or shorter title is not exact; no title is missing."""
-    pages = [Page("a", "the red fox"), Page("b", "red fox"), Page("c", "the red fox runs"), Page("d", "", "fox")]
+    """Every word of one is in the other, but for stop words of the query; a longer title is not exact, nor one that
+    lacks a word; no title is missing."""
+    pages = [
+        Page("a", "the red fox"), Page("b", "fox red"), Page("c", "the red fox runs"), Page("d", "the fox"),
+        Page("e", "", "fox"),
+    ]  # fmt: skip
     plan, evidence = build(pages, "the red fox", stop_words=["the"])
     found = values("exact_title", plan, evidence)
-    assert found[:3] == [1.0, 0.0, 0.0]
-    assert math.isnan(found[3])
+    assert found[:4] == [1.0, 1.0, 0.0, 0.0]
+    assert math.isnan(found[4])
+
+
+def test_an_exact_title_needs_no_word_that_expansion_added() -> None:
+    """Synonyms and feedback are not the query, and stand for no word of a title."""
+    plan, evidence = build([Page("a", "fox"), Page("b", "fox dog")], "fox dog")
+    added = replace(plan.terms[1], term=replace(plan.terms[1].term, source="synonym:fox"))
+    assert values("exact_title", replace(plan, terms=(plan.terms[0], added)), evidence) == [1.0, 0.0]
+
+
+def test_two_words_of_one_stem_are_one_word_of_a_title() -> None:
+    """The plan lets the second of them not score; its frequency, where the index counts it, is the first one's."""
+    plan, evidence = build([Page("a", "foxes run"), Page("b", "foxes")], "foxes fox")
+    known = replace(plan.terms[0].statistics, forms=("fox",))
+    twins = (
+        replace(plan.terms[0], statistics=known),
+        replace(plan.terms[1], statistics=replace(known, token="fox"), scored=False),
+    )
+    tf = evidence.tf.copy()
+    tf[:, 1] = tf[:, 0]
+    assert values("exact_title", replace(plan, terms=twins), replace(evidence, tf=tf)) == [0.0, 1.0]
 
 
 def test_phrase_is_the_share_of_phrases_found() -> None:
@@ -315,14 +320,3 @@ def test_a_signal_out_of_range_names_itself_and_the_document(wrong: float) -> No
     broken = replace(SIGNALS["bm25"], compute=lambda given: (np.array([0.5, wrong]), None))
     with pytest.raises(SignalError, match="signal bm25 of document b is"):
         compute(SignalInput(plan, evidence, SessionState(), NOW, lexical()), [broken])
-
-
-def test_every_row_of_the_catalogue_is_complete() -> None:
-    """Each signal says what it is, how it is computed, from where, at which cost, on [0, 1]."""
-    for name, spec in SIGNALS.items():
-        assert spec.name == name
-        assert all((spec.summary, spec.formula, spec.source))
-        assert spec.range == (0.0, 1.0)
-        assert spec.needs <= {"lexical", "positions", "dense", "vectors", "attributes", "session"}
-    assert {name for name, spec in SIGNALS.items() if spec.of_session} == {"seen", "novelty"}
-    assert rank_signal("lex").name == "rank.lex"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import pytest
@@ -125,7 +126,7 @@ def test_request_is_corrected(payload: Payload, meant: str | None, corrected: Pa
         {"query": "x", "retrieve": [{"type": "graph"}]},
         {"query": "x", "retrieve": ["bm25"]},
         {"query": "x", "retrieve": [{"type": "dense"}, {"type": "dense"}]},
-        {"query": "x", "rules": ["boost"]},
+        {"query": "x", "rules": [None]},
     ],
 )
 def test_nothing_is_dropped_that_is_not_understood(payload: Payload) -> None:
@@ -157,6 +158,33 @@ def test_near_gives_several_best_first() -> None:
     """A 404 can name a few."""
     assert near("docs-pyton", ["docs-python", "docs-pytorch", "blog"], 2) == ("docs-python", "docs-pytorch")
     assert near("x", []) == ()
+
+
+def test_long_names_mean_nothing_and_cost_nothing() -> None:
+    """Comparing costs the product of two lengths: hundreds of letters are no typing error of one of ours."""
+    began = time.monotonic()
+    assert near("x" * 5_000_000, ["x" * 5_000_000, "bm25"]) == ()
+    assert nearest("bm52", ["bm25", "b" * 5_000_000]) == "bm25"
+    assert time.monotonic() - began < 0.5
+    assert path_text(("filters", "y" * 5_000)) == "$.filters." + "y" * 80 + "..."
+
+
+def test_more_errors_than_a_slip_makes_are_not_mended() -> None:
+    """What the first one meant is still told; with twenty of them a request is mended whole."""
+    wrong: Payload = {"query": "x", "precision": "exakt", "filters": {"languages": list(range(19))}}
+    assert mended(wrong)[0] == "exact"
+    assert mended(wrong)[1] is not None
+    wrong["filters"]["languages"] = list(range(90))
+    wrong |= {f"unknown {number}": 1 for number in range(20_000)}
+    began = time.monotonic()
+    assert mended(wrong) == ("exact", None)
+    assert time.monotonic() - began < 2
+
+
+def test_a_tag_that_was_meant_is_told_and_no_other_text() -> None:
+    """A member's name is not its type."""
+    payload = {"query": "x", "retrieve": [{"name": "mine", "type": "bm52"}]}
+    assert mended(payload) == ("bm25", {"query": "x", "retrieve": [{"name": "mine", "type": "bm25"}]})
 
 
 def test_every_field_is_reachable_by_name() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from sessions.errors import BranchNotFound
 from sessions.events import TRUNK, Branch, Merge
+from sessions.exposures import unpack
 from sessions.fold import Seen, fold
 from sessions.ledger import EMPTY, advance
 from tests.sessions.logs import event, shown
@@ -92,8 +93,8 @@ def test_an_unknown_branch_is_named_with_those_there_are() -> None:
     assert caught.value.hint == "branches: fork, main"
 
 
-def test_recent_passages_come_latest_first() -> None:
-    """The engine's key to the vectors of what was shown, for novelty."""
+def test_recent_documents_come_latest_first() -> None:
+    """The engine's key to the vectors of what was shown, for novelty; also where a fork goes on from its parent."""
     log = [
         event(1, shown=(shown("x", 1, passages=(3, 1)), shown("y", 2, passages=(0,)))),
         event(2, shown=(shown("z", 1, passages=(2,)),)),
@@ -101,9 +102,27 @@ def test_recent_passages_come_latest_first() -> None:
     ]
     seen = fold(log).seen
     assert isinstance(seen, Seen)
-    assert seen.recent(10) == (("y", 0), ("y", 5), ("z", 2), ("x", 1), ("x", 3))
-    assert seen.recent(2) == (("y", 0), ("y", 5))
-    assert seen.recent(0) == ()
+    assert [(one.document, sorted(one.passages)) for one in seen.recent()] == [("y", [0, 5]), ("z", [2]), ("x", [1, 3])]
+    on_fork = event(4, shown=(shown("w", 1), shown("z", 2)), branch="fork", reader="fork")
+    forked = fold([*log, on_fork], branch="fork", branches=(TRUNK, Branch("fork", "main", 2))).seen
+    assert isinstance(forked, Seen)
+    assert [one.document for one in forked.recent()] == ["w", "z", "x", "y"]
+
+
+def test_shingles_of_all_that_was_shown_come_packed() -> None:
+    """Every version of every document, of every trail of the reader; nobody else's."""
+    log = [
+        event(1, shown=(shown("x", shingles=(1, 2)), shown("y", shingles=(3,)))),
+        event(2, shown=(shown("x", content_hash="new", shingles=(4,)),)),
+        event(3, shown=(shown("z", shingles=(9,)),), reader="other"),
+        event(4, shown=(shown("w", shingles=(2**64 - 1,)),), branch="fork", reader="fork"),
+    ]
+    seen = fold(log).seen
+    forked = fold(log, branch="fork", branches=(TRUNK, Branch("fork", "main", 1))).seen
+    assert isinstance(seen, Seen)
+    assert isinstance(forked, Seen)
+    assert unpack(seen.shingles()) == {1, 2, 3, 4}
+    assert unpack(forked.shingles()) == {1, 2, 3, 2**64 - 1}
 
 
 def test_views_behave_like_dictionaries() -> None:

@@ -254,28 +254,115 @@ def test_a_full_disk_is_a_retryable_error_and_heals(path: Path) -> None:
         store.close()
 
 
-def test_a_file_that_is_no_database_says_so(path: Path) -> None:
-    """Not a silent new file over someone's data."""
-    path.write_bytes(b"these are not sessions\n" * 1000)
-    with pytest.raises(SessionStoreError, match=r"sessions\.sqlite"):
-        SqliteSessionStore(path)
-    assert path.read_bytes().startswith(b"these")
+def test_nothing_is_opened_before_it_is_used(path: Path, opened: Opener) -> None:
+    """A process that keeps no sessions makes no file, and needs none that works."""
+    store = opened()
+    assert not path.exists()
+    store.close()
+    assert not path.exists()
 
 
-def test_a_newer_schema_is_refused(path: Path) -> None:
+def test_a_file_that_is_no_database_is_left_alone_until_it_is_mended(path: Path, opened: Opener) -> None:
+    """Not a silent new file over someone's data; the same store works once it is gone, or a database again."""
+    before = opened()
+    call(before, search("a", "x"))
+    before.close()
+    whole = path.read_bytes()
+    garbage = b"these are not sessions\n" * 1000
+    path.write_bytes(garbage)
+    store = opened()
+    for use in (lambda: store.load("t", "s"), lambda: call(store, search("b", "y")), lambda: store.sessions("t")):
+        with pytest.raises(LogFormatError, match=r"sessions\.sqlite") as caught:
+            use()
+        assert caught.value.hint
+    assert path.read_bytes() == garbage
+    path.write_bytes(whole)
+    assert call(store, search("b", "y")) == 2
+    assert assert_consistent(store) == 2
+
+
+def test_a_file_that_is_damaged_in_use_may_be_emptied(path: Path, opened: Opener) -> None:
+    """In place, by whoever looks after it: the store that is open makes it a store again."""
+    store = opened()
+    call(store, search("a", "x"))
+    path.write_bytes(b"no database\n" * 10_000)
+    with contextlib.suppress(SessionStoreError):  # what is cached of the file may still do for the first calls
+        for number in range(3):
+            call(store, search(f"q{number}", "x"))
+    with pytest.raises(SessionStoreError):
+        store.load("t", "s")
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.write_bytes(b"")
+    with contextlib.suppress(SessionStoreError):
+        store.load("t", "s")
+    assert call(store, search("anew", "y")) == 1
+    assert assert_consistent(store) == 1
+
+
+def test_another_file_in_the_place_of_the_open_one_is_served(path: Path, opened: Opener) -> None:
+    """Removed, it is begun anew; put back, it is as it was: nothing that was kept of the one is said of the other."""
+
+    def remove() -> None:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink()
+
+    store = opened()
+    for number in range(3):
+        call(store, search(f"old {number}", f"old-{number}"))
+    away = path.with_name("away.sqlite")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", (str(away),))
+    remove()
+    assert store.load("t", "s") is None
+    for number in range(4):
+        call(store, search(f"new {number}", f"new-{number}"))
+    snapshot = store.load("t", "s")
+    assert snapshot is not None
+    assert set(snapshot.state().seen) == {f"new-{number}" for number in range(4)}
+    remove()
+    away.replace(path)
+    snapshot = store.load("t", "s")
+    assert snapshot is not None
+    assert set(snapshot.state().seen) == {f"old-{number}" for number in range(3)}
+    assert call(store, search("old again", "x")) == 4
+    assert assert_consistent(store) == 4
+
+
+def test_a_file_that_is_locked_whole_does_not_make_every_call_wait(path: Path, opened: Opener) -> None:
+    """The first finds out in bounded time, those right after it are told; then all works."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE somebody_elses (text)")
+    other.execute("BEGIN EXCLUSIVE")
+    store = opened(replace(DEFAULTS, busy_seconds=0.1))
+    took = []
+    for _ in range(4):
+        began = time.monotonic()
+        with pytest.raises(SessionStoreError):
+            store.load("t", "s")
+        took.append(time.monotonic() - began)
+    assert took[0] < 5
+    assert sum(took[1:]) < took[0]
+    other.execute("ROLLBACK")
+    other.close()
+    time.sleep(took[0])
+    assert call(store, search("a", "x")) == 1
+
+
+def test_a_newer_schema_is_refused(path: Path, opened: Opener) -> None:
     """A file of a later version is left alone."""
-    SqliteSessionStore(path).close()
+    opened().sessions("t")
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(LogFormatError, match="99"):
-        SqliteSessionStore(path)
+        opened().sessions("t")
 
 
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     """The error names the file, not a traceback of sqlite3."""
     (tmp_path / "file").write_text("")
     with pytest.raises(SessionStoreError):
-        SqliteSessionStore(tmp_path / "file" / "sessions.sqlite")
+        SqliteSessionStore(tmp_path / "file" / "sessions.sqlite").sessions("t")
 
 
 def test_a_damaged_event_is_named(path: Path, opened: Opener) -> None:
@@ -293,10 +380,13 @@ def test_several_threads_may_open_one_new_file(path: Path) -> None:
     failures: list[BaseException] = []
 
     def start() -> None:
+        store = SqliteSessionStore(path)
         try:
-            SqliteSessionStore(path).close()
+            store.sessions("t")
         except BaseException as error:
             failures.append(error)
+        finally:
+            store.close()
 
     threads = [threading.Thread(target=start) for _ in range(8)]
     for thread in threads:
@@ -358,6 +448,19 @@ def test_sweeps_come_by_themselves_and_bound_the_file(opened: Opener, path: Path
 
 
 # ---------------------------------------------------------------- cost
+
+
+def test_a_session_that_was_swept_in_mid_call_is_not_brought_back(opened: Opener) -> None:
+    """It expired while the call ran, and its log is gone: the call is answered, and the id is still an expired one."""
+    clock = StoppedClock()
+    store = opened(clock=clock)
+    call(store, search("a", "x"))
+    held = store.load("t", "s")
+    clock.time += DEFAULTS.idle_seconds + 1
+    assert store.sweep()
+    assert store.commit("t", "s", [search("b", "y")], lambda seq: b"%d" % seq, snapshot=held).seq == 0
+    assert store.load("t", "s") is None
+    assert store.expired("t", "s")
 
 
 def test_a_commit_costs_its_own_size_not_the_logs(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from api.http.auth import tenant_of
 from api.http.bodies import JSON_TYPES, NDJSON_TYPES, documented, media_type, read_json, spool
 from api.http.routes.search import engine_of, json_response, payload_of
 from api.requests import CollectionRequest
+from ranking.shown import cut
 
 router = APIRouter(tags=["collections"])
 
@@ -55,8 +56,8 @@ async def ingest(request: Request, name: str, tenant: str = Depends(tenant_of)) 
         return json_response(await request.app.state.lanes.run(work))
     if kind not in NDJSON_TYPES:
         raise UnsupportedMediaTypeError(
-            f"documents come as application/x-ndjson or application/json, got {kind or 'no content type'}",
-            path="header",
+            f"documents come as application/x-ndjson or application/json, got {cut(kind) or 'no content type'}",
+            path="header.content-type",
             hint="send Content-Type: application/x-ndjson with one JSON document per line",
         )
     with await spool(request, settings.max_ingest_bytes) as stream:

@@ -11,15 +11,19 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
+from api.errors import InvalidRequestError
 from api.http.auth import tenant_of
 from api.http.bodies import documented
 from api.http.routes.search import engine_of, json_response, payload_of, workers_of
 from api.requests import CrawlRequest
+from ranking.shown import shown
 
 router = APIRouter(tags=["crawls"])
 
 POLL_S: Final = 0.25
 """How often a followed job's log is read: quick to the eye, cheap to the disk."""
+MAX_ID_DIGITS: Final = 18
+"""More than any log has lines."""
 KEEP_ALIVE_S: Final = 15.0
 """A comment line after so much silence keeps proxies from closing the stream."""
 
@@ -53,11 +57,11 @@ async def stop(request: Request, crawl_id: str, tenant: str = Depends(tenant_of)
 
 @router.get("/v1/crawls/{crawl_id}/events", summary="Follow a crawl (SSE)")
 async def events(request: Request, crawl_id: str, tenant: str = Depends(tenant_of)) -> Response:
-    """Server-sent events from the beginning, or after `Last-Event-ID`; ends when the job does."""
+    """Server-sent events from the beginning, or after `Last-Event-ID` (422 unless it is an id of this stream, a
+    number); ends when the job does."""
+    first = _first(request.headers.get("last-event-id", ""))
     engine = engine_of(request)
     await workers_of(request).run(partial(engine.read_crawl, crawl_id, tenant))
-    last = request.headers.get("last-event-id", "")
-    first = int(last) + 1 if last.isdigit() else 0
 
     async def stream() -> AsyncIterator[bytes]:
         position, silence = first, 0.0
@@ -76,3 +80,16 @@ async def events(request: Request, crawl_id: str, tenant: str = Depends(tenant_o
                 await asyncio.sleep(POLL_S)
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+def _first(last: str) -> int:
+    """The number of the first event to send, given the header `Last-Event-ID`."""
+    if not last:
+        return 0
+    if not (last.isascii() and last.isdecimal() and len(last) <= MAX_ID_DIGITS):
+        raise InvalidRequestError(
+            f"Last-Event-ID is {shown(last)}, and ids of events here are numbers",
+            path="header.last-event-id",
+            hint="send the id of the last event that came, or leave the header out",
+        )
+    return int(last) + 1

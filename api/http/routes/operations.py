@@ -9,22 +9,17 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.http.errors import of_status
 from api.http.routes.search import engine_of, json_response, workers_of
+from ranking.shown import cut
 
 router = APIRouter(tags=["operations"])
 
 RESERVED: Final = (
     ("POST", "/v1/search/batch"),
-    ("POST", "/v1/explain"),
-    ("POST", "/v1/similar"),
-    ("POST", "/v1/terms"),
-    ("POST", "/v1/recall"),
     ("POST", "/v1/sessions/{session_id}/feedback"),
     ("POST", "/v1/sessions/{session_id}/fork"),
     ("POST", "/v1/sessions/{session_id}/merge"),
     ("GET", "/v1/sessions/{session_id}/replay"),
     ("GET", "/v1/sessions/{session_id}/export"),
-    ("PUT", "/v1/profiles/{name}"),
-    ("GET", "/v1/profiles/{name}"),
     ("POST", "/v1/collections/{name}/snapshots"),
     ("POST", "/v1/collections/{name}/branches"),
     ("GET", "/"),
@@ -36,14 +31,17 @@ RESERVED: Final = (
 """Paths of the contract that this version answers with 501, so that a client can tell them from a typo."""
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Is the process alive")
 async def healthz() -> Response:
     return json_response({"status": "ok"})
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="Can it answer a search")
 async def readyz(request: Request) -> Response:
-    """200 once the model is loaded and the data folder opens; also on an empty data folder."""
+    """200 once the model is loaded and the data folder opens, also on an empty one; else 503 and why. `sessions` is
+    "ok", or says why they cannot be kept now: then searches are answered without."""
     report = await workers_of(request).run(engine_of(request).ready)
     return json_response(report, 200 if report["ready"] else 503)
 
@@ -55,7 +53,7 @@ async def metrics() -> Response:
 
 async def _reserved(request: Request) -> Response:
     raise of_status(
-        501, f"{request.method} {request.url.path} is reserved and not answered by this version", "see docs/gaps/"
+        501, f"{request.method} {cut(request.url.path)} is reserved and not answered by this version", "see docs/gaps/"
     )
 
 

@@ -1,0 +1,78 @@
+"""What a reader has read, held against the index of a search: given a session's state, returns the vectors of what it
+was shown last, and which texts it has read before.
+
+Empty for a state without a log and with `seen: off`, which is the stateless order. Not for which documents count as
+seen (ranking/seen.py) nor for the choice among passages (ranking/passages.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+
+from ranking.constants import NOVELTY_PASSAGES
+from ranking.params import Params
+from ranking.passages import read_before
+from ranking.ports import SearchIndex
+from ranking.shingles import shingles_of
+from ranking.types import Floats, Hashes, SeenDocument, SessionState
+from sessions.fold import Seen
+
+
+class Reading:
+    """One reader's history, for one search. False when nothing was shown."""
+
+    def __init__(self, session: SessionState, params: Params) -> None:
+        shown = session.seen
+        self._hashed: dict[str, frozenset[int]] = {}
+        self._log = shown if isinstance(shown, Seen) and shown and params.session.seen != "off" else None
+
+    def __bool__(self) -> bool:
+        return self._log is not None
+
+    def vectors(self, index: SearchIndex) -> Floats | None:
+        """[s, d] of the passages shown last, at most NOVELTY_PASSAGES; of documents that are gone, or whose content
+        changed since, none. None when there are none at all."""
+        if self._log is None or not index.statistics.dimension:
+            return None
+        passages: list[tuple[str, int]] = []
+        for record in islice(self._log.recent(), NOVELTY_PASSAGES):
+            passages += still_there(record, index)
+            if len(passages) >= NOVELTY_PASSAGES:
+                break
+        return index.passage_vectors(passages[:NOVELTY_PASSAGES]) if passages else None
+
+    def covers(self, texts: Sequence[str]) -> list[bool]:
+        """Of each text, whether it was shown before (passages.read_before), in whichever documents."""
+        if self._log is None:
+            return [False] * len(texts)
+        hashed = self.shingles(texts)
+        asked = np.array(sorted(frozenset().union(*hashed)), np.uint64)
+        place = np.minimum(self._shown.searchsorted(asked), max(len(self._shown) - 1, 0))
+        known = self._shown[place] == asked if len(self._shown) else np.zeros(len(asked), np.bool_)
+        return read_before(hashed, frozenset(asked[known].tolist()))
+
+    def shingles(self, texts: Sequence[str]) -> list[frozenset[int]]:
+        """Of each text, hashed once in a search: most of what is looked at is shown, and so recorded."""
+        fresh = [text for text in dict.fromkeys(texts) if text not in self._hashed]
+        self._hashed.update(zip(fresh, shingles_of(fresh), strict=True))
+        return [self._hashed[text] for text in texts]
+
+    @cached_property
+    def _shown(self) -> Hashes:
+        """Of all that was shown, ascending."""
+        return np.sort(np.frombuffer(b"" if self._log is None else self._log.shingles(), np.uint64))
+
+
+def still_there(record: SeenDocument, index: SearchIndex) -> list[tuple[str, int]]:
+    """(document, ordinal) of the passages shown, if the index still holds the content that they were cut from."""
+    try:
+        (stored,) = index.fetch([record.document])
+    except KeyError:
+        return []
+    if stored.document.content_hash != record.content_hash:
+        return []
+    return [(record.document, ordinal) for ordinal in sorted(record.passages) if ordinal < stored.passages]

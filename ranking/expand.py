@@ -1,0 +1,69 @@
+"""Expansion: given a query and what the request allows to add, returns the words that score beside its own.
+
+Every added word is a ScoredTerm of its own whose `source` says where it came from: `synonym:js`, `collection:js`,
+`fuzzy:pythn`, `prefix:async`, `feedback`. It scores and recalls as a word of the query would with its boost; it is
+never required, and it never changes what the query demands. Everything is off unless asked for, but for stemming, which
+is how words match (Plan.stem) and adds none. Not for choosing feedback words: see feedback.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ranking.constants import EXPANDED_WORDS, FUZZY_FIXED_CHARACTERS, MAX_ADDED_TERMS, MIN_PREFIX_CHARACTERS
+from ranking.params import ExpandParams
+from ranking.retriever_plans import Surroundings, near_words, own_words
+from ranking.text import tokenize
+from ranking.types import Query, ScoredTerm
+
+Feedback = Sequence[tuple[str, float]]
+"""Words of relevance feedback with their boosts, best first."""
+
+
+def added_terms(
+    query: Query,
+    expand: ExpandParams,
+    around: Surroundings,
+    collection_synonyms: Mapping[str, Sequence[str]],
+    feedback: Feedback = (),
+) -> tuple[ScoredTerm, ...]:
+    """The words to add, each once, the first reason counting; at most MAX_ADDED_TERMS."""
+    own = own_words(query)
+    there = {term.token for term in query.terms}
+    found: dict[str, ScoredTerm] = {}
+    for term in (
+        *_synonyms(own, expand.synonyms, expand.weight, "synonym"),
+        *(_synonyms(own, collection_synonyms, expand.weight, "collection") if expand.collection_synonyms else ()),
+        *_variants(own, expand, around),
+        *(ScoredTerm(token, boost, source="feedback") for token, boost in feedback),
+    ):
+        if term.token not in there:
+            found.setdefault(term.token, term)
+    return tuple(found.values())[:MAX_ADDED_TERMS]
+
+
+def _synonyms(
+    own: Sequence[str], synonyms: Mapping[str, Sequence[str]], weight: float, source: str
+) -> Iterable[ScoredTerm]:
+    """A synonym of several words shares its boost among them, so that it counts once."""
+    table: dict[str, list[str]] = {}
+    for word, others in synonyms.items():
+        for token in tokenize(word)[:1] if len(tokenize(word)) == 1 else ():
+            table.setdefault(token, []).extend(others)
+    for word in own:
+        for other in table.get(word, ()):
+            tokens = dict.fromkeys(tokenize(other))
+            for token in tokens:
+                yield ScoredTerm(token, weight / len(tokens), source=f"{source}:{word}")
+
+
+def _variants(own: Sequence[str], expand: ExpandParams, around: Surroundings) -> Iterable[ScoredTerm]:
+    """Words of the vocabulary that are written nearly so, or begin so; as they are written, never stemmed."""
+    for word in own if expand.fuzzy else ():
+        for token in near_words(around, word, expand.fuzzy, FUZZY_FIXED_CHARACTERS, EXPANDED_WORDS)[1:]:
+            yield ScoredTerm(token, expand.weight, exact=True, source=f"fuzzy:{word}")
+    for word in own if expand.prefix and around.vocabulary is not None else ():
+        if len(word) > MIN_PREFIX_CHARACTERS and around.vocabulary is not None:
+            for one in around.vocabulary("prefix", word, limit=EXPANDED_WORDS + 1):
+                if one.token != word:
+                    yield ScoredTerm(one.token, expand.weight, exact=True, source=f"prefix:{word}")
