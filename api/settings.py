@@ -19,6 +19,8 @@ from ranking.nearest import nearest
 from ranking.shown import shown
 
 LogLevel = Literal["critical", "error", "warning", "info", "debug", "trace"]
+PATH_CHARACTERS = 1_000
+"""Of a folder in a message: all of it, or nobody could look there."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -77,8 +79,6 @@ class Settings(BaseSettings):
 
     def keys(self) -> dict[str, str]:
         """key -> tenant. ParamsError when FORAGE_API_KEYS is malformed; it quotes no key."""
-        from indexer.collection import check_name  # late: it brings the index
-
         pairs: dict[str, str] = {}
         for item in filter(None, (part.strip() for part in self.api_keys.split(","))):
             tenant, colon, key = item.partition(":")
@@ -88,6 +88,8 @@ class Settings(BaseSettings):
                     path="FORAGE_API_KEYS",
                     hint="write tenant:key,tenant:key",
                 )
+            from indexer.collection import check_name  # late: it brings the index, and few have keys
+
             try:
                 check_name(tenant, "tenant")
             except ForageError as error:
@@ -123,7 +125,7 @@ def data_refusal(data: Path, error: OSError) -> ParamsError:
     why = "a file is in the way" if in_the_way else error.strerror or str(error)
     where = f" ({error.filename})" if error.filename and str(error.filename) != str(data) else ""
     return ParamsError(
-        f"FORAGE_DATA is {shown(str(data))}, which cannot be used as a folder: {why}{where}",
+        f"FORAGE_DATA is {shown(str(data), PATH_CHARACTERS)}, which cannot be used as a folder: {why}{where}",
         path="FORAGE_DATA",
         hint="set FORAGE_DATA to a folder that you may write, for example FORAGE_DATA=./data",
     )

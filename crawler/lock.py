@@ -27,15 +27,11 @@ class CrawlLock:
             raise self._gone() from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.check()
         except BlockingIOError as error:
             self.release()
             raise CrawlBusyError(
                 f"another crawl is at work in {folder}", hint="wait for it to end, or crawl into another collection"
             ) from error
-        except BaseException:
-            self.release()
-            raise
 
     def check(self) -> None:
         """Raises FolderGoneError when the folder was deleted, or replaced by another, since the lock was taken."""

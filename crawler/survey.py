@@ -66,7 +66,7 @@ def survey(folder: Path, known: Position | None, *, everything: bool = False) ->
         return Survey(Position(file_name(1), 0), lost=lost)
     last = names[-1]
     own = [gap for gap in gaps if gap.position.file == last]
-    torn = own[0] if len(own) == 1 and own[0].torn and not own[0].alone else None
+    torn = own[0] if own and own[0].torn and not own[0].alone else None
     if torn is not None:
         end = torn.position
     elif own:

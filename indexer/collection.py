@@ -129,19 +129,22 @@ def create_collection(data: Path, name: str, tenant: str = DEFAULT) -> Collectio
 def get_collection(data: Path, name: str, tenant: str = DEFAULT) -> Collection:
     """An existing collection (`default` is made when it is asked for). Raises CollectionNotFoundError with the
     nearest names, CollectionNameError."""
-    folder = tenant_folder(data, tenant) / check_name(name)
+    try:
+        folder = tenant_folder(data, tenant) / check_name(name)
+    except CollectionNameError as error:  # what could be made of it is no collection either
+        error.did_you_mean = _nearest(error.did_you_mean or "", list_collections(data, tenant))
+        raise
     if name == DEFAULT:
         with storage_full(folder):
             folder.mkdir(parents=True, exist_ok=True)
     if not folder.is_dir():
         names = list_collections(data, tenant)
-        near = get_close_matches(name, names, n=1, cutoff=0.5)
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         raise CollectionNotFoundError(
             f"there is no collection {name!r}; there are: {', '.join(names[:_SHOWN])}{more}",
             path="collection",
             hint="create it with POST /v1/collections or `forage ingest FILE --collection NAME`",
-            did_you_mean=near[0] if near else None,
+            did_you_mean=_nearest(name, names),
         )
     return Collection(folder)
 
@@ -156,6 +159,10 @@ def delete_collection(data: Path, name: str, tenant: str = DEFAULT, wait: float 
     for folder in _folders(doomed.parent):  # this one, and what a killed delete left
         if folder.name.startswith(_DELETED):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _nearest(name: str, names: list[str]) -> str | None:
+    return next(iter(get_close_matches(name, names, n=1, cutoff=0.5)), None)
 
 
 def _folders(root: Path) -> Iterator[Path]:

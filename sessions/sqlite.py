@@ -64,7 +64,7 @@ class SqliteSessionStore:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._forget()
-        self._file = SqliteFile(Path(path), settings.busy_seconds)
+        self._file = SqliteFile(Path(path), settings.busy_seconds, on_open=self._forget)
         self._flights = Flights(settings)
         self._swept = time.monotonic()
         self._sweep_from = 0

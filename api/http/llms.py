@@ -23,7 +23,14 @@ brings something new. Send a `request_id` to make a retry safe. `"session": {{"r
 
 Useful fields: `max_results` (1-100), `filters` (include_sites, exclude_sites, after, before, languages, filetypes,
 url_prefixes), `weights` (per signal; "*" sets all others), `content` (passages, max_chars_per_result,
-max_tokens_total), `explain` (signals, contributions, stages), `session.seen` (demote, new_passages, drop, off).
+max_tokens_total), `explain` (signals, contributions, terms by field, stages), `session.seen` (demote, new_passages,
+drop, off), `facets` (site, language, year, a metadata field), `score` (an expression in place of weights:
+"bm25 + 0.3*recency(half_life_days=90)"), `rules` (boost, bury, pin, drop; or a Brave Goggle as text), `expand`
+(synonyms, fuzzy, prefix, feedback), `rerank`, `diversify`, `budget` (ms, postings), `profile`.
+
+Candidates come from `retrieve`, any number of named retrievers: bm25, dense, phrase, prefix, regex, fuzzy, like (id,
+url or text), links (of, in or out), site_listing (prefix), ids (rank my list), session (earlier results). Filters hold in
+every one of them.
 
 The answer's `resolved` is the whole request with every default: change one number and send it again.
 `query.operators` says what was read as an operator; `terms_missing` of a hit says which words it lacks.
@@ -39,6 +46,9 @@ The answer's `resolved` is the whole request with every default: change one numb
 ## More
 
 - POST /v1/plan: the same body, nothing searched: terms, cost, matches
+- POST /v1/explain: a search body and {{"document", "target_rank"}}: why it is where it is, and what would bring it up
+- POST /v1/similar: {{"id"}}, {{"url"}} or {{"text"}}; POST /v1/terms: {{"terms": [...]}}: df, look-alikes, company
+- PUT /v1/profiles/NAME: save params or a whole `resolved`; then `"profile": "NAME@1"`
 - POST /v1/contents: {{"ids": [...]}} or {{"urls": [...]}}: Markdown, passages, links
 - GET /v1/describe?collection=default: sites, languages, dates
 - GET /v1/sessions/ID: what the session did and saw

@@ -11,7 +11,7 @@ import pytest
 
 from crawler.errors import ArchiveError
 from crawler.events import CrawlReport
-from crawler.frontier import FILE
+from crawler.frontier import FILE, aliases
 from crawler.reextract import reextract
 from tests.crawler.conftest import Crawling, MemorySink, settings
 from tests.web.server import Answer, Site, page, redirect
@@ -19,6 +19,23 @@ from tests.web.server import Answer, Site, page, redirect
 
 def again(crawling: Crawling, sink: MemorySink, **changed: Any) -> CrawlReport:
     return reextract(crawling.folder, sink, settings(**changed), crawling.events.append)
+
+
+def lose(crawling: Crawling) -> None:
+    """The frontier is gone."""
+    for suffix in ("", "-wal", "-shm"):
+        (crawling.folder / (FILE + suffix)).unlink(missing_ok=True)
+
+
+def damage(crawling: Crawling, at: int) -> Path:
+    """Two bytes changed, `at` from the end when negative."""
+    path = crawling.folder / "warc" / "forage-00001.warc.gz"
+    with path.open("r+b") as file:
+        file.seek(at, os.SEEK_END if at < 0 else os.SEEK_SET)
+        old = file.read(2)
+        file.seek(-2, os.SEEK_CUR)
+        file.write(bytes(byte ^ 0xFF for byte in old))
+    return path
 
 
 @pytest.fixture
@@ -49,8 +66,7 @@ def test_gives_the_same_documents(crawled: Crawling, site: Site) -> None:
 
 def test_a_lost_frontier_is_rebuilt(crawled: Crawling, site: Site) -> None:
     """The archive alone is enough: WARC is the raw truth."""
-    for suffix in ("", "-wal", "-shm"):
-        (crawled.folder / (FILE + suffix)).unlink(missing_ok=True)
+    lose(crawled)
     sink = MemorySink()
     again(crawled, sink)
     assert sink.paths() == crawled.sink.paths()
@@ -98,17 +114,6 @@ def test_no_archive(crawling: Crawling) -> None:
         again(crawling, MemorySink())
 
 
-def damage(crawling: Crawling, at: int) -> Path:
-    """Two bytes changed, `at` from the end when negative."""
-    path = crawling.folder / "warc" / "forage-00001.warc.gz"
-    with path.open("r+b") as file:
-        file.seek(at, os.SEEK_END if at < 0 else os.SEEK_SET)
-        old = file.read(2)
-        file.seek(-2, os.SEEK_CUR)
-        file.write(bytes(byte ^ 0xFF for byte in old))
-    return path
-
-
 def test_damaged_records_are_named_and_the_rest_is_read(site: Site, crawling: Crawling) -> None:
     """With pages waiting besides: it ends, says where the damage is, keeps what it had, and changes no file."""
     site.fallback = lambda request: Answer(page(request.path, *(f"/{number}" for number in range(30))).encode())
@@ -140,8 +145,7 @@ def test_a_lost_frontier_and_a_cut_archive(site: Site, crawling: Crawling, junk:
     """It ends with what is whole, and nothing is thrown away."""
     site.fallback = lambda request: Answer(page(request.path, *(f"/{number}" for number in range(30))).encode())
     crawling(site.url)
-    for suffix in ("", "-wal", "-shm"):
-        (crawling.folder / (FILE + suffix)).unlink(missing_ok=True)
+    lose(crawling)
     path = crawling.folder / "warc" / "forage-00001.warc.gz"
     before = path.read_bytes()[: path.stat().st_size // 2] if junk is None else junk
     path.write_bytes(before)
@@ -165,11 +169,51 @@ def test_what_was_a_page_before_stays_gone(site: Site, crawling: Crawling) -> No
     crawling(site.url)
     assert crawling.sink.paths() == {"/", "/c"}
     for lost in (False, True):
-        for suffix in ("", "-wal", "-shm") if lost else ():
-            (crawling.folder / (FILE + suffix)).unlink(missing_ok=True)
+        if lost:
+            lose(crawling)
         sink = MemorySink()
         again(crawling, sink)
         assert sink.paths() == {"/", "/c"}
+
+
+def test_a_rebuilt_frontier_knows_redirects_to_other_hosts(site: Site, crawling: Crawling) -> None:
+    """Whatever the crawl's hosts were: the archive has only what belonged to it."""
+    web = dict.fromkeys(("a.example", "b.example"), f"127.0.0.1:{site.port}")
+    site.routes |= {"a.example/": redirect("http://b.example/"), "b.example/": page("0")}
+    crawling("http://a.example/", connect_to=web)
+    lose(crawling)
+    again(crawling, MemorySink())
+    assert aliases(crawling.folder) == {"http://a.example/": "http://b.example/"}
+
+
+def test_a_page_whose_only_body_is_damaged_is_fetched_whole(site: Site, crawling: Crawling) -> None:
+    """That it had not changed since is of no use to a rebuilt frontier."""
+    site.routes |= {"/": page("0", "/a"), "/a": page("a")}
+    crawling(site.url)
+    with sqlite3.connect(crawling.folder / FILE) as frontier:
+        (offset,) = frontier.execute("SELECT offset FROM pages WHERE url LIKE '%/a'").fetchone()
+    frontier.close()
+    assert crawling(site.url).counts.unchanged == 2
+    damage(crawling, offset + 60)
+    lose(crawling)
+    sink = MemorySink()
+    again(crawling, sink)
+    assert sink.paths() == {"/"}
+    site.log.clear()
+    crawling(site.url)
+    assert [request.path for request in site.log if "if-none-match" not in request.headers].count("/a") == 1
+    assert again(crawling, MemorySink()).counts.documents == 2
+
+
+def test_what_is_taken_from_the_archive_is_of_no_budget(site: Site, crawling: Crawling) -> None:
+    """A crawl that rebuilds its frontier fetches as many new pages as it was told to."""
+    site.fallback = lambda request: Answer(page(request.path, *(f"/{number}" for number in range(30))).encode())
+    crawling(site.url, max_pages=12)
+    lose(crawling)
+    site.log.clear()
+    report = crawling(site.url, max_pages=10)
+    assert report.counts.fetched == sum(site.hits().values()) == 10
+    assert len(crawling.sink.documents) == 22
 
 
 def test_a_page_that_cannot_be_had_today_keeps_its_document(site: Site, crawling: Crawling) -> None:
@@ -178,8 +222,7 @@ def test_a_page_that_cannot_be_had_today_keeps_its_document(site: Site, crawling
     crawling(site.url)
     site.routes["/a"] = Answer(b"no", 403)
     crawling(site.url)
-    for suffix in ("", "-wal", "-shm"):
-        (crawling.folder / (FILE + suffix)).unlink(missing_ok=True)
+    lose(crawling)
     sink = MemorySink()
     again(crawling, sink)
     assert sink.paths() == crawling.sink.paths() == {"/", "/a"}

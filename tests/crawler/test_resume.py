@@ -17,7 +17,7 @@ import pytest
 
 from crawler.errors import FolderGoneError
 from crawler.frontier import FILE, Frontier, State
-from crawler.warc import Position
+from crawler.warc import Archive, Position
 from tests.crawler.conftest import Crawling, settings
 from tests.web.server import Answer, Request, Site, page, redirect
 
@@ -188,6 +188,8 @@ def test_a_redirect_out_of_the_crawl_stays_out(site: Site, crawling: Crawling) -
         assert crawling.sink.urls == {"http://b.example/"}
         assert "c.example" not in {request.host for request in site.log}
         with sqlite3.connect(crawling.folder / FILE) as frontier:
+            (known,) = frontier.execute("SELECT value FROM meta WHERE key = 'scope'").fetchone()
+            assert sorted(json.loads(known)["hosts"]) == ["a.example", "b.example"]
             frontier.execute("DELETE FROM pages WHERE url LIKE '%b.example/'")
             scope = {"hosts": ["a.example"], "suffixes": [], "schemes": {"a.example": "http"}}
             frontier.execute("UPDATE meta SET value = ? WHERE key = 'scope'", (json.dumps(scope),))
@@ -213,6 +215,26 @@ def test_a_frontier_of_the_first_layout_is_brought_up(site: Site, crawling: Craw
     site.routes["/b"] = page("b")
     crawling(site.url)
     assert crawling.sink.paths() == {"/", "/b"}
+
+
+def test_an_answer_is_archived_before_the_next_is_asked_for(
+    site: Site, crawling: Crawling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slow the disk is: no more answers are in memory alone than requests may be under way."""
+    site.routes["/"] = page("0", *(f"/{number}" for number in range(1, 40)))
+    site.fallback = tree
+    append, ahead, kept = Archive.append, list[int](), list[str]()
+
+    def slowly(archive: Archive, url: str, *rest: Any, **named: Any) -> Position:
+        time.sleep(0.02)
+        ahead.append(sum(site.hits().values()) - len(kept))
+        kept.append(url)
+        return append(archive, url, *rest, **named)
+
+    monkeypatch.setattr(Archive, "append", slowly)
+    crawling(site.url, max_pages=40)
+    assert len(kept) == 40
+    assert 1 < max(ahead) <= settings().private_host_concurrency
 
 
 def test_a_torn_archive_is_repaired(site: Site, crawling: Crawling) -> None:

@@ -118,9 +118,10 @@ def test_a_key_is_looked_for_in_a_header(tmp_path: Path, serve: Serve) -> None:
 def test_every_path_of_this_page_is_of_one_convention(client: Client) -> None:
     """And a wrong name whose right one is known comes back corrected."""
     assert [where for *_, where in CASES if not PATH.fullmatch(where)] == []
-    error = refused(client("POST", "/v1/search", {"query": "zip", "collection": "defualt"}), 404)
-    assert error["corrected_request"] == {"query": "zip", "collection": "default"}
-    assert client("POST", "/v1/search", error["corrected_request"]).status_code == 200
+    for wrong, status in (("defualt", 404), ("Default", 422), ("default@old", 422)):
+        error = refused(client("POST", "/v1/search", {"query": "zip", "collection": wrong}), status)
+        assert error["corrected_request"] == {"query": "zip", "collection": "default"}
+        assert client("POST", "/v1/search", error["corrected_request"]).status_code == 200
 
 
 def test_a_deadline_comes_with_what_was_found() -> None:

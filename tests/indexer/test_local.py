@@ -115,6 +115,6 @@ def test_near_ids_of_long_names_cost_little(tmp_path: Path) -> None:
     write_overlay(tmp_path / "o", overlay, {}, folders)
     index = LocalIndex("g", folders, tmp_path / "o", HashingEmbedder.id, HashingEmbedder.dimension)
     began = time.monotonic()
-    assert all(name.startswith(long) for name in index.near_ids(f"{long}x"))
+    assert all(name.startswith(long) for name in index.near_ids(long.replace("7", "8")))
     assert index.near_ids("d0555")[0] in ("d055", "d005")
     assert time.monotonic() - began < 5
