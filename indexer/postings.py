@@ -59,6 +59,10 @@ class Field:
         """The stem's postings are [low, high) of `documents` and `frequencies`."""
         return int(self.pointer[stem]), int(self.pointer[stem + 1])
 
+    def part(self, low: int, high: int) -> tuple[Ints, Array]:
+        """(documents, frequencies) of the postings [low, high)."""
+        return self.documents[low:high], self.frequencies[low:high]
+
     def postings(self, places: Sequence[Place]) -> tuple[Ints, Array]:
         """(documents ascending, frequencies) of a term: its places taken together."""
         if len(places) == 1:

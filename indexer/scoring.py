@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,9 @@ SCORE_DECIMALS: Final = 9
 SCATTER_RATIO: Final = 12
 """A posting list up to so many times the candidates is read whole; a longer one is searched for each candidate."""
 
+
+MANY_PLACES: Final = 40
+"""From so many posting lists on, reading all of them by one index costs less than a slice of each."""
 
 FEW_DOCUMENTS: Final = 64
 """Up to so many, every posting list is searched: one way of reading costs less than two."""
@@ -209,45 +212,71 @@ def add_frequencies(
     lookup: Array,
 ) -> None:
     """Add to `tf` [F, T, n] what find_hits and frequencies say of (place on the F axis, field, places of each term):
-    all terms of a field at once, without the hits between."""
+    one look at the candidates for all fields, without the hits between."""
     _, terms, size = tf.shape
     limit = SCATTER_RATIO * max(len(documents), 1)
+    read = _Read([], [], [])
     cells: list[Array] = []
     values: list[Array] = []
     for number, field, places in fields:
-        asked = [(term, stem, variant) for term, held in enumerate(places) for stem, variant in held]
-        if not asked:
-            continue
-        term, stem, variant = np.array(asked, np.int64).T
-        base = (number * terms + term) * size
-        low, high = field.pointer[stem].astype(np.int64), field.pointer[stem + 1].astype(np.int64)
-        apart = (variant >= 0) | (high - low > limit)
-        counts = np.where(apart, 0, high - low)
-        posting = ranges(low, counts)
-        hit = lookup[field.documents[posting]]
+        asked = [
+            ((number * terms + term) * size, stem, variant)
+            for term, held in enumerate(places)
+            for stem, variant in held
+        ]
+        long = (
+            _read_many(field, asked, limit, read) if len(asked) > MANY_PLACES else _read_few(field, asked, limit, read)
+        )
+        for base, stem in long:
+            which, posting = field.find(stem, documents)
+            cells.append(candidates[which] + base)
+            values.append(field.frequencies[posting])
+    if read.bases:
+        hit = lookup[np.concatenate(read.documents)]
         at = (hit >= 0).nonzero()[0]
-        cells.append(base.repeat(counts)[at] + hit[at])
-        values.append(field.frequencies[posting[at]])
-        for place in apart.nonzero()[0].tolist():
-            found = _apart(field, int(stem[place]), int(variant[place]), documents, candidates, lookup)
-            cells.append(found[0] + base[place])
-            values.append(found[1])
+        cells.append(np.concatenate(read.bases)[at] + hit[at])
+        values.append(np.concatenate(read.frequencies)[at])
     if cells:
         counted = np.bincount(np.concatenate(cells), weights=np.concatenate(values), minlength=tf.size)
         tf += counted.reshape(tf.shape)
 
 
-def _apart(
-    field: Field, stem: int, variant: int, documents: Array, candidates: Array, lookup: Array
-) -> tuple[Array, Array]:
-    """(candidate, frequency) of a long list, or of a single surface, whose postings the field remembers."""
-    if variant < 0:
-        which, posting = field.find(stem, documents)
-        return candidates[which], field.frequencies[posting]
-    found, many = field.postings(((stem, variant),))
-    hit = lookup[found]
-    at = (hit >= 0).nonzero()[0]
-    return hit[at], many[at]
+class _Read(NamedTuple):
+    """Postings that are read whole: parallel lists of arrays. `bases`: where the cells of its term begin."""
+
+    documents: list[Array]
+    frequencies: list[Array]
+    bases: list[Array]
+
+
+def _read_few(field: Field, asked: Sequence[tuple[int, int, int]], limit: int, read: _Read) -> list[tuple[int, int]]:
+    """Put whole lists into `read`, one by one; returns (base, stem) of those that are too long for it."""
+    long = []
+    for base, stem, variant in asked:
+        low, high = field.slice(stem)
+        if low == high:
+            continue
+        if variant < 0 and high - low > limit:
+            long.append((base, stem))
+            continue
+        found, many = field.postings(((stem, variant),)) if variant >= 0 else field.part(low, high)
+        read.documents.append(found)
+        read.frequencies.append(many)
+        read.bases.append(np.full(len(found), base))
+    return long
+
+
+def _read_many(field: Field, asked: Sequence[tuple[int, int, int]], limit: int, read: _Read) -> list[tuple[int, int]]:
+    """As _read_few, all lists at once."""
+    base, stem, variant = np.array(asked, np.int64).T
+    low, high = field.pointer[stem].astype(np.int64), field.pointer[stem + 1].astype(np.int64)
+    whole = (variant < 0) & (high - low <= limit)
+    counts = np.where(whole, high - low, 0)
+    posting = ranges(low, counts)
+    read.documents.append(field.documents[posting])
+    read.frequencies.append(field.frequencies[posting])
+    read.bases.append(base.repeat(counts))
+    return _read_few(field, [asked[place] for place in (~whole).nonzero()[0].tolist()], limit, read)
 
 
 def frequencies(field: Field, hits: Hits, terms: int, size: int) -> Floats:

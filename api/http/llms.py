@@ -29,8 +29,8 @@ drop, off), `facets` (site, language, year, a metadata field), `score` (an expre
 (synonyms, fuzzy, prefix, feedback), `rerank`, `diversify`, `budget` (ms, postings), `profile`.
 
 Candidates come from `retrieve`, any number of named retrievers: bm25, dense, phrase, prefix, regex, fuzzy, like (id,
-url or text), links (of, in or out), site_listing (prefix), ids (rank my list), session (earlier results). Filters hold in
-every one of them.
+url or text), links (of, in or out), site_listing (prefix), ids (rank my list), session (earlier results). Filters
+hold in every one of them.
 
 The answer's `resolved` is the whole request with every default: change one number and send it again.
 `query.operators` says what was read as an operator; `terms_missing` of a hit says which words it lacks.
