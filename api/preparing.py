@@ -1,7 +1,7 @@
 """From a request to a plan: given a validated request and an open index, returns the query, its plan and what had to be
 left out. A dry run ends here; a search begins.
 
-The query is embedded in another thread while its words are looked up. Not for running the plan (api/search.py).
+Not for running the plan (api/search.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from api.embeddings import QueryVectors
 from api.errors import InvalidRequestError
 from api.requests import SearchRequest
 from api.surroundings import surroundings
-from indexer.beside import beside
 from ranking.expand import Feedback
 from ranking.params import DenseRetriever
 from ranking.plan import plan as make_plan
@@ -90,15 +89,10 @@ def prepare(
     query = parse(request.query)
     watch.lap("parse")
     encode, notices = query_vector(request, query, index, vectors, embed)
-    coming = beside(encode) if encode is not None else None
-    tokens = tuple((term.token, term.exact) for term in query.terms)
-    if tokens:
-        index.term_statistics(tokens, stem=request.expand.stem)  # remembered: the plan asks again
+    vector = encode() if encode is not None else None
+    watch.lap("embed")
     around = surroundings(request.retrieve, index, vectors, session or SessionState())
     own = synonyms() if synonyms is not None and request.expand.collection_synonyms else {}
-    watch.lap("terms", len(tokens), len(tokens))
-    vector = coming() if coming is not None else None
-    watch.lap("embed")
     plan = _plan(request, query, vector, around, own)
     cost = predicted_ms(request, plan)
     ran, degraded = request, []

@@ -1,22 +1,20 @@
 """Evidence of one search: given its candidates and what each retriever found, gathers all that the plan asks to know.
 
-Once, for the union of the lists, column by column; the vectors are read beside the postings. No Python loop over
+Once, for the union of the lists, column by column. No Python loop over
 candidates. Not for which documents are candidates (recall.py), nor for reading the columns (gather.py, values.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
 from indexer.arrays import Array
-from indexer.beside import beside
 from indexer.gather import Attributes, Gatherer
 from indexer.phrases import phrase_counts
-from indexer.retrieval import Retrieved, Search, Watch, timed
+from indexer.retrieval import Retrieved, Search, Watch
 from indexer.values import Values
 from ranking.types import FIELDS, Evidence, Floats, Phrase, Positions
 
@@ -30,7 +28,6 @@ def evidence_of(
     """`matches`: see Evidence.operator_matches."""
     held, plan, size = search.held, search.plan, len(gathered.rows)
     cosine, mean = _known_cosines(search, gathered, found), np.full(size, np.nan, np.float32)
-    meaning = _start_meaning(search, gathered, cosine, mean)
     tf = np.zeros((len(FIELDS), len(search.wanted), size), np.float32)
     positions: Positions | None = None
     if plan.needs & {"lexical", "positions"}:
@@ -40,10 +37,8 @@ def evidence_of(
     for number, phrase in enumerate(plan.query.phrases):
         _count_phrase(search, phrase, gathered, phrases[number])
     watch.lap("evidence.lexical", size, size)
-    vectors = None
-    if meaning is not None:
-        ms, vectors = meaning()
-        watch.add("evidence.dense", ms, size, size)
+    vectors = _fill_meaning(search, gathered, cosine, mean)
+    watch.lap("evidence.dense", size, size)
     lists = {retriever.name: found.get(retriever.name) for retriever in plan.retrievers}
     ranks = {name: gathered.ranks(None if one is None else one.rows) for name, one in lists.items()}
     scores = {name: gathered.scores(one.rows, one.scores) for name, one in found.items() if one.scores is not None}
@@ -73,16 +68,14 @@ def _known_cosines(search: Search, gathered: Gatherer, found: Mapping[str, Retri
     return cosine
 
 
-def _start_meaning(
-    search: Search, gathered: Gatherer, cosine: Floats, mean: Floats
-) -> Callable[[], tuple[float, Floats | None]] | None:
-    """Begin to fill `cosine` and `mean`; what is returned waits for it: (ms, vectors of the best passages)."""
+def _fill_meaning(search: Search, gathered: Gatherer, cosine: Floats, mean: Floats) -> Floats | None:
+    """Fill `cosine` and `mean`; returns the vectors of the best passages when the plan wants them."""
     needs = search.plan.needs
     compared = search.vector is not None and "dense" in needs
     if not search.held.statistics.dimension or not (compared or "vectors" in needs):
         return None
     wanted_mean = mean if "dense_mean" in needs else None
-    return beside(partial(timed, partial(gathered.dense, search.vector, cosine, wanted_mean, "vectors" in needs)))
+    return gathered.dense(search.vector, cosine, wanted_mean, "vectors" in needs)
 
 
 def _count_phrase(search: Search, phrase: Phrase, gathered: Gatherer, counts: Array) -> None:

@@ -7,19 +7,17 @@ Not for the retrievers (retrievers.py), for what is gathered (evidence.py), nor 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from indexer.beside import beside
 from indexer.evidence import evidence_of
 from indexer.filters import Conditions
 from indexer.gather import Gatherer
 from indexer.lexical_retrievers import wanted_terms
 from indexer.reader import Holdings
-from indexer.retrieval import Retrieved, Search, Watch, timed
-from indexer.retrievers import BESIDE, RETRIEVERS
+from indexer.retrieval import Retrieved, Search, Watch
+from indexer.retrievers import RETRIEVERS
 from indexer.scoring import Wanted
 from indexer.settings import TANTIVY_FROM
 from indexer.values import Values
@@ -68,20 +66,11 @@ class Recall:
         return tuple(-1 if node is None else self._conditions.count(node, plan.stem) for node in nodes)
 
     def _retrieve(self, search: Search, watch: Watch) -> dict[str, Retrieved]:
-        """What each retriever found, by name. Those that may run beside the others start first and end last."""
-        jobs: dict[str, Callable[[], tuple[float, Retrieved]]] = {}
-        for retriever in search.plan.retrievers:
-            if retriever.type in BESIDE:
-                work = partial(RETRIEVERS[retriever.type], search, retriever)
-                jobs[retriever.name] = beside(partial(timed, work))
+        """What each retriever found, by name."""
         found: dict[str, Retrieved] = {}
         for retriever in search.plan.retrievers:
-            if retriever.type not in BESIDE:
-                one = found[retriever.name] = RETRIEVERS[retriever.type](search, retriever)
-                watch.lap(f"recall.{retriever.name}", search.allowed, len(one.rows), one.postings)
-        for name, job in jobs.items():
-            ms, found[name] = job()
-            watch.add(f"recall.{name}", ms, search.allowed, len(found[name].rows))
+            one = found[retriever.name] = RETRIEVERS[retriever.type](search, retriever)
+            watch.lap(f"recall.{retriever.name}", search.allowed, len(one.rows), one.postings)
         return found
 
     def _candidates(self, search: Search, found: Mapping[str, Retrieved]) -> Longs:

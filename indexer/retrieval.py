@@ -6,7 +6,7 @@ Nouns that recall.py hands to the retrievers (retrievers.py) and takes from them
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -54,7 +54,7 @@ class Retrieved:
 
 
 class Watch:
-    """Stages of a trace. What ran beside another has its own time, so stages may add up to more than the whole."""
+    """Stages of a trace."""
 
     def __init__(self) -> None:
         self.stages: list[Stage] = []
@@ -64,15 +64,3 @@ class Watch:
         now = time.perf_counter()
         self.stages.append(Stage(name, (now - self._at) * 1e3, came, went, postings))
         self._at = now
-
-    def add(self, name: str, ms: float, came: int, went: int) -> None:
-        """A stage that was timed elsewhere; the next lap begins now."""
-        self.stages.append(Stage(name, ms, came, went))
-        self._at = time.perf_counter()
-
-
-def timed(work: Callable[[], T]) -> tuple[float, T]:
-    """(milliseconds, result)."""
-    begun = time.perf_counter()
-    result = work()
-    return (time.perf_counter() - begun) * 1e3, result

@@ -102,6 +102,3 @@ RETRIEVERS: Final[Mapping[str, Callable[[Search, PlannedRetriever], Retrieved]]]
     "site_listing": by_place,
     "ids": by_ids, "session": by_ids,
 }  # fmt: skip
-
-BESIDE: Final = frozenset({"dense"})
-"""Those that let go of the interpreter lock for most of their time: they run beside the others."""
