@@ -153,8 +153,8 @@ def our_recall(held: Holdings, vectors: Floats) -> float:
         if reader is None:
             continue
         for vector in vectors:
-            exact, _ = reader.search(vector, TOP, None, True)
-            found, _ = reader.search(vector, TOP, None, False)
+            exact = reader.search(vector, TOP, None, True).passages
+            found = reader.search(vector, TOP, None, False).passages
             hits += len(set(exact.tolist()) & set(found.tolist()))
             wanted += len(exact)
     return hits / wanted

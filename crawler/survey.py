@@ -1,7 +1,7 @@
 """Before an archive is written again: given its folder and how far it was known, says what is there and what is not.
 
-Only one thing is ever taken away (`cut_off`): a record at the very end of the last file that the end cuts off, behind
-whole ones and with no other damage in what was read of the file. That is what a killed process leaves. Whatever else
+Only one thing is ever taken away (`cut_off`): a record that the end of the last file cuts off, behind whole ones and
+behind the place up to which the archive was known to be whole. That is what a killed process leaves. Whatever else
 cannot be read stays as it is, and new records go to a new file.
 """
 
@@ -44,7 +44,7 @@ class Survey:
 
 
 def survey(folder: Path, known: Position | None, *, everything: bool = False) -> Survey:
-    """Reads the files from `known` on, the place up to which they were written before (None: from the beginning);
+    """Reads the files from `known` on, the place up to which they were written and settled (None: from the beginning);
     with `everything`, all of them, so that damage before that place is found too. Changes nothing. Raises OSError."""
     names = archive_files(folder)
     sizes = {name: (folder / name).stat().st_size for name in names}
@@ -66,7 +66,7 @@ def survey(folder: Path, known: Position | None, *, everything: bool = False) ->
         return Survey(Position(file_name(1), 0), lost=lost)
     last = names[-1]
     own = [gap for gap in gaps if gap.position.file == last]
-    torn = own[0] if own and own[0].torn and not own[0].alone else None
+    torn = own[0] if own and known is not None and _left_by_a_kill(own[0], known) else None
     if torn is not None:
         end = torn.position
     elif own:
@@ -76,6 +76,12 @@ def survey(folder: Path, known: Position | None, *, everything: bool = False) ->
     else:
         end = Position(last, sizes[last])
     return Survey(end, torn, tuple(gap for gap in gaps if gap is not torn), lost)
+
+
+def _left_by_a_kill(gap: Gap, known: Position) -> bool:
+    """Damage may look like a torn record, too: only what was never known to be whole may be thrown away."""
+    behind = (gap.position.file, gap.position.offset) >= (known.file, known.offset)
+    return gap.torn and not gap.alone and behind
 
 
 def _look(path: Path, begin: int, size: int) -> tuple[list[Gap], int]:

@@ -79,9 +79,8 @@ def test_an_archive_without_its_frontier(tmp_path: Path, site: Site, junk: bytes
     before = path.read_bytes()
     output = forage(data, "index", "--collection", "copy", "--from-warc")
     assert path.name in output
-    assert ("not written to its end" if junk is None else "holds no readable record") in output
+    assert ("is damaged in 1 place" if junk is None else "holds no readable record") in output
     assert path.read_bytes() == before
-    output = forage(data, "crawl", site.url, "--allow-private", "--collection", "copy")
-    assert ("were cut off" in output) == (junk is None)
-    assert junk is None or path.read_bytes() == junk
+    forage(data, "crawl", site.url, "--allow-private", "--collection", "copy")
+    assert path.read_bytes() == before
     assert "documents: 13" in forage(data, "index", "--collection", "copy")

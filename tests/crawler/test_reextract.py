@@ -155,7 +155,7 @@ def test_a_lost_frontier_and_a_cut_archive(site: Site, crawling: Crawling, junk:
     assert sink.urls < crawling.sink.urls
     assert bool(sink.urls) == (junk is None)
     (notice,) = report.notices
-    assert notice.code == ("archive_torn" if junk is None else "archive_unreadable")
+    assert notice.code == ("archive_damaged" if junk is None else "archive_unreadable")
     assert path.name in notice.message
     crawling(site.url)
     assert len(crawling.sink.documents) == 31

@@ -239,11 +239,12 @@ def test_an_answer_is_archived_before_the_next_is_asked_for(
 
 def test_a_torn_archive_is_repaired(site: Site, crawling: Crawling) -> None:
     """A WARC file cut in the middle: what was behind the cut is fetched whole at the next run, not asked for with
-    a validator whose body nobody has."""
+    a validator whose body nobody has. What is left of the file stays."""
     site.fallback = tree
     crawling(site.url)
     path = crawling.folder / "warc" / "forage-00001.warc.gz"
     os.truncate(path, path.stat().st_size // 2)
+    before = path.read_bytes()
     site.log.clear()
     report = crawling(site.url)
     asked = [request for request in site.log if request.path.strip("/").isdecimal() or request.path == "/"]
@@ -253,13 +254,31 @@ def test_a_torn_archive_is_repaired(site: Site, crawling: Crawling) -> None:
     assert report.counts.fetched == PAGES
     assert len(crawling.sink.documents) == PAGES
     told = {notice.code: notice.message for notice in report.notices}
-    assert set(told) == {"archive_torn", "archive_lost"}
-    assert "bytes, from byte" in told["archive_torn"]
+    assert set(told) == {"archive_damaged", "archive_lost"}
+    assert "forage-00001.warc.gz is damaged in 1 place" in told["archive_damaged"]
+    assert path.read_bytes() == before
     assert f"the records of {len(whole)} pages" in told["archive_lost"]
     with sqlite3.connect(crawling.folder / FILE) as frontier:
         missing = "SELECT count(*) FROM pages WHERE state = ? AND warc IS NULL AND kind = 0"
         assert frontier.execute(missing, (State.DONE,)).fetchone() == (0,)
     frontier.close()
+
+
+def test_what_a_kill_left_of_a_record_is_cut_off(site: Site, crawling: Crawling) -> None:
+    """Behind everything that was settled: it goes, and the report says how much went."""
+    site.fallback = tree
+    crawling(site.url, max_pages=20)
+    path = crawling.folder / "warc" / "forage-00001.warc.gz"
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:100])
+    report = crawling(site.url)
+    (notice,) = report.notices
+    assert notice.code == "archive_torn"
+    assert f"its 100 bytes, from byte {len(whole)} on, were cut off" in notice.message
+    assert path.read_bytes().startswith(whole + b"\x1f\x8b")
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert report.counts.fetched == PAGES - 20
+    assert crawling(site.url).notices == ()
 
 
 def test_a_file_that_holds_nothing_is_left_as_it_is(site: Site, crawling: Crawling) -> None:
