@@ -48,12 +48,14 @@ def choose_passages(
         best = order[: max(wanted, 0)]
         pairs = zip(evidence.ordinals[best].tolist(), scores[best].tolist(), strict=True)
         return tuple(ChosenPassage(ordinal, score) for ordinal, score in pairs)
-    pairs = zip(evidence.ordinals[order].tolist(), scores[order].tolist(), strict=True)
-    ranked = [ChosenPassage(ordinal, score, ordinal in before or ordinal in covered) for ordinal, score in pairs]
-    ranked.sort(key=lambda one: one.seen)  # stable: by score among equals
+    ordinals = evidence.ordinals[order]
+    read = np.isin(ordinals, [*before, *covered])
+    unseen, again = np.flatnonzero(~read), np.flatnonzero(read)
     if seen_mode == "new_passages":
-        ranked = [one for one in ranked if not one.seen] or ranked[:1]
-    return tuple(ranked[: max(wanted, 0)])
+        again = again[: 0 if len(unseen) else 1]
+    places = np.concatenate((unseen, again))[: max(wanted, 0)]
+    rows = zip(ordinals[places].tolist(), scores[order[places]].tolist(), read[places].tolist(), strict=True)
+    return tuple(ChosenPassage(ordinal, score, was_read) for ordinal, score, was_read in rows)
 
 
 def passage_scores(evidence: PassageEvidence) -> Doubles:
