@@ -155,9 +155,6 @@ SHINGLE_SAMPLE: Final = define(
 
 # ---------------------------------------------------------------- the scored list
 
-SCORED_KEPT: Final = define(
-    "SCORED_KEPT", 100, "candidates", "0 to 10,000", "so many beyond a page's length carry an account of their score"
-)
 MMR_POOL: Final = define(
     "MMR_POOL",
     5,

@@ -6,6 +6,7 @@ length-normalised frequencies, so the table sums to the signal. Not for whole ra
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,10 @@ def explain(scored: Scored, plan: Plan, evidence: Evidence, params: Params) -> d
 
 
 def term_table(plan: Plan, evidence: Evidence, params: Params, row: int, weight: float) -> list[dict[str, Any]]:
-    """One entry per term of the plan; a field is listed where the term occurs in it."""
-    given = SignalInput(plan, evidence, SessionState(), 0.0, params)
-    parts = _parts(given, row)
+    """One entry per term of the plan; a field is listed where the term occurs in it. Reads this candidate alone."""
+    ids, tf, dl = (evidence.ids[row],), evidence.tf[:, :, row : row + 1], evidence.dl[:, row : row + 1]
+    given = SignalInput(plan, replace(evidence, ids=ids, tf=tf, dl=dl), SessionState(), 0.0, params)
+    parts = _parts(given)
     places = {int(place): index for index, place in enumerate(given.scored)}
     table = []
     for place, planned in enumerate(plan.terms):
@@ -74,15 +76,15 @@ def term_table(plan: Plan, evidence: Evidence, params: Params, row: int, weight:
     return table
 
 
-def _parts(given: SignalInput, row: int) -> Doubles:
-    """[F, T] what each field adds to bm25 through each scored term."""
+def _parts(given: SignalInput) -> Doubles:
+    """[F, T] what each field adds to bm25 of the only candidate through each scored term."""
     lexical = given.lexical
-    whole = shares(given, lexical)[:, row] if given.term_weights.sum() > 0 else np.zeros(len(given.scored))
-    together = merged(given, lexical)[:, row]
+    whole = shares(given, lexical)[:, 0] if given.term_weights.sum() > 0 else np.zeros(len(given.scored))
+    together = merged(given, lexical)[:, 0]
     parts = np.zeros((len(FIELDS), len(given.scored)))
     for field, weight in enumerate(lexical.weights):
         if weight:
-            frequency = normalised(given, field, lexical.b)[:, row] * weight
+            frequency = normalised(given, field, lexical.b)[:, 0] * weight
             parts[field] = whole * frequency / np.where(together > 0, together, 1.0)
     return parts
 

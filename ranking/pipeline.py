@@ -1,8 +1,8 @@
 """The body of a search: given a plan, evidence, params and a session's state, returns the explained order.
 
 Pure and deterministic: the same input gives an equal Ranking, and the order of candidates in the evidence does not
-matter. `Ranking.scored` is the head of the list by (-score, id): as long as a page, and SCORED_KEPT longer when
-`explain` is set. Not for recall (ports.SearchIndex), for fetching what is shown, or for timing (`stages` is empty).
+matter. `Ranking.scored` is the head of the list by (-score, id), as long as a page; `order` has all of it. Not for
+recall (ports.SearchIndex), for fetching what is shown, or for timing (`stages` is empty).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ranking.certificate import exact
-from ranking.constants import SCORED_KEPT
 from ranking.diversify import arrange
 from ranking.params import Params
 from ranking.plan import rules_of
@@ -75,7 +74,7 @@ def rank(
     unseen = unseen_recalled(given)
     stubs = stubs_of(natural, shown, given)
     account = Account(given, made.signals, sheet, stateless_ranks(natural, before), moves)
-    best = made.order[: params.max_results + (SCORED_KEPT if params.explain else 0)].tolist()
+    best = made.order[: params.max_results].tolist()
     wanted = list(dict.fromkeys([*shown, *best]))
     scored = dict(zip(wanted, account.of(wanted), strict=True))
     return Ranking(

@@ -55,15 +55,14 @@ def test_a_signal_without_data_is_0_and_named() -> None:
     assert next(one for one in ranking.page if one.id == "b").signals_missing == ()
 
 
-def test_explain_computes_every_signal_and_a_longer_list() -> None:
+def test_explain_computes_every_signal() -> None:
     """All signals of the catalogue, weighed or not; the order is the same."""
     plain, told = search(), search(explain=True)
     assert [one.id for one in plain.page] == [one.id for one in told.page]
     assert {"proximity", "authority", "novelty", "fused", "rank.lex"} <= set(told.page[0].signals)
     assert "novelty" in told.page[0].signals_missing
     many = [Page(f"p{i:03d}", "fox", cosine=0.1) for i in range(150)]
-    assert len(search(many, "fox", explain=True).scored) == 110
-    assert len(search(many, "fox").scored) == 10
+    assert len(search(many, "fox", explain=True).scored) == len(search(many, "fox").scored) == 10
 
 
 def test_an_unknown_signal_is_refused() -> None:
