@@ -222,13 +222,13 @@ def test_links_are_absolute_with_text_and_nofollow():
     body = """<a href="a.html#top">first  <b>one</b></a><a href="/b?q=1" rel="nofollow noopener">b</a><a href="//cdn.org/c">c</a>
     <a href="mailto:x@y">m</a><a href="javascript:go()">j</a><a href="#here">h</a><a href="http://[bad">x</a>
     <a href="../up/./d">d</a><a href="a.html">first one</a><a href="e"><img alt="a picture"></a>"""
-    found = extract(page(body + PROSE, '<base href="/root/sub/"><title>t</title>'), URL, "text/html").links
+    found = extract(page(body + PROSE, '<base href="/base/sub/"><title>t</title>'), URL, "text/html").links
     assert [(link.url, link.text, link.nofollow) for link in found] == [
-        ("https://docs.example.org/root/sub/a.html", "first one", False),
+        ("https://docs.example.org/base/sub/a.html", "first one", False),
         ("https://docs.example.org/b?q=1", "b", True),
         ("https://cdn.org/c", "c", False),
-        ("https://docs.example.org/root/up/d", "d", False),
-        ("https://docs.example.org/root/sub/e", "a picture", False),
+        ("https://docs.example.org/base/up/d", "d", False),
+        ("https://docs.example.org/base/sub/e", "a picture", False),
     ]
 
 
