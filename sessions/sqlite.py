@@ -1,8 +1,9 @@
 """Sessions in one SQLite file: survives kill -9 and power cuts, serves several threads and several processes.
 
-`SessionStore` over the tables of sqlite_file.py. A commit is one short write transaction that adds rows; it never
-rewrites the log. Folded sessions are kept in the process, so a load reads one row when nothing changed, and
-only the new events when another process added some. Not for many machines: that is Redis.
+`SessionStore` over the tables of sqlite_file.py, whose rows sqlite_rows.py reads and writes. A commit is one short
+write transaction that adds rows; it never rewrites the log. Folded sessions are kept in the process, so a load reads
+one row when nothing changed, and only the new events when another process added some. Not for many machines: that is
+Redis.
 """
 
 from __future__ import annotations
@@ -10,51 +11,44 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
 
 from ranking.ports import Clock
-from sessions.bounds import Item, compact, overflow
+from sessions.bounds import compact, overflow
 from sessions.clock import SystemClock
 from sessions.codec import (
-    decode_digest,
     decode_event,
-    decode_exposure,
-    decode_mark,
     decode_session,
-    encode_digest,
     encode_event,
-    encode_exposure,
-    encode_mark,
     encode_session,
 )
 from sessions.commits import asked, check_branches, placed, started, touched
 from sessions.errors import RequestConflict, SessionExists, SessionStoreError
 from sessions.events import MAIN, TRUNK, Draft, Event, Session
-from sessions.exposures import Exposure
 from sessions.idempotency import Claim, Conflict, Flights, Fresh, Outcome, Replay, Running
-from sessions.ledger import EMPTY, Ledger, Mark, TrailKey, advance, cuts_of, restored
+from sessions.ledger import EMPTY, advance, cuts_of
 from sessions.names import checked, new_session_id
 from sessions.settings import DEFAULTS, SessionSettings
 from sessions.snapshots import Snapshots
 from sessions.sqlite_file import SqliteFile
+from sessions.sqlite_rows import (
+    ERASED,
+    Row,
+    answer_at,
+    consistent,
+    erase,
+    erase_expired,
+    events_between,
+    key_of,
+    release,
+    row_of,
+    summary_of,
+    write_answer,
+    write_summary,
+)
 from sessions.store import Committed, History, Snapshot, check_drafts
-
-SEQ_BITS: Final = 24
-"""Events of one session that a key can tell apart: 16.7 million, 190 a second for a day."""
-
-ERASED: Final = -1
-"""Revision of a session of which only the id is left."""
-
-
-class _Row(NamedTuple):
-    number: int
-    seq: int
-    revision: int
-    expires: float
-    head: bytes
 
 
 class SqliteSessionStore:
@@ -78,31 +72,31 @@ class SqliteSessionStore:
     def load(self, tenant: str, session_id: str) -> Snapshot | None:
         checked("session_id", session_id)
         with self._file.reading() as connection:
-            row = _row(connection, tenant, session_id)
+            row = row_of(connection, tenant, session_id)
             if row is None or row.revision == ERASED or row.expires <= self._clock.now():
                 return None
             kept = self._kept.get((tenant, session_id))
             if kept and (kept.incarnation, kept.revision, kept.seq) == (row.number, row.revision, row.seq):
                 return _until(kept, row.expires)
-            with _consistent(connection):
-                snapshot = self._current(connection, tenant, session_id, _row(connection, tenant, session_id))
+            with consistent(connection):
+                snapshot = self._current(connection, tenant, session_id, row_of(connection, tenant, session_id))
         return snapshot
 
     def expired(self, tenant: str, session_id: str) -> bool:
         checked("session_id", session_id)
         with self._file.reading() as connection:
-            row = _row(connection, tenant, session_id)
+            row = row_of(connection, tenant, session_id)
         return row is not None and row.expires <= self._clock.now()
 
     def history(self, tenant: str, session_id: str) -> History | None:
         checked("session_id", session_id)
-        with self._file.reading() as connection, _consistent(connection):
-            row = _row(connection, tenant, session_id)
+        with self._file.reading() as connection, consistent(connection):
+            row = row_of(connection, tenant, session_id)
             if row is None or row.revision == ERASED or row.expires <= self._clock.now():
                 return None
             session, branches = decode_session(row.head, tenant=tenant, id=session_id, expires=row.expires)
-            summary = _summary(connection, row.number)
-            events = _events(connection, row.number, summary.seq, row.seq)
+            summary = summary_of(connection, row.number)
+            events = events_between(connection, row.number, summary.seq, row.seq)
         return History(session, branches, summary, tuple(events))
 
     def sessions(self, tenant: str, limit: int = 100) -> tuple[Session, ...]:
@@ -117,14 +111,14 @@ class SqliteSessionStore:
     def answer(self, tenant: str, session_id: str, seq: int) -> bytes | None:
         checked("session_id", session_id)
         now = self._clock.now()
-        with self._file.reading() as connection, _consistent(connection):
-            row = _row(connection, tenant, session_id)
+        with self._file.reading() as connection, consistent(connection):
+            row = row_of(connection, tenant, session_id)
             if row is None or row.expires <= now or not 0 < seq <= row.seq:
                 return None
-            event = connection.execute("SELECT body FROM events WHERE key = ?", (_key(row.number, seq),)).fetchone()
+            event = connection.execute("SELECT body FROM events WHERE key = ?", (key_of(row.number, seq),)).fetchone()
             if event is None:
                 return None
-            return _answer(connection, _key(row.number, decode_event(event[0]).answer), now)
+            return answer_at(connection, key_of(row.number, decode_event(event[0]).answer), now)
 
     # ------------------------------------------------------------ retries
 
@@ -180,7 +174,7 @@ class SqliteSessionStore:
     def abandon(self, claim: Claim) -> None:
         try:
             with contextlib.suppress(SessionStoreError), self._file.writing(durable=False) as connection:
-                _release(connection, claim)
+                release(connection, claim)
         finally:
             self._flights.leave(claim)
 
@@ -190,7 +184,7 @@ class SqliteSessionStore:
         if touch is None or touch.body != body or now - touch.at > self._settings.repeat_seconds:
             return None
         with self._file.reading() as connection:
-            answer = _answer(connection, _key(snapshot.incarnation, touch.answer), now)
+            answer = answer_at(connection, key_of(snapshot.incarnation, touch.answer), now)
         return None if answer is None else Replay(answer)
 
     # ------------------------------------------------------------ writing
@@ -206,13 +200,13 @@ class SqliteSessionStore:
         session_id = new_session_id() if session_id is None else checked("session_id", session_id)
         session = started(tenant, session_id, self._clock.now(), self._settings, objective, budget)
         with self._file.writing() as connection:
-            row = _row(connection, tenant, session_id)
+            row = row_of(connection, tenant, session_id)
             if row is not None and row.expires > self._clock.now():
                 raise SessionExists(
                     f"session {session_id!r} exists", path="session_id", hint="search in it, or delete it"
                 )
             if row is not None:
-                _erase(connection, row.number)
+                erase(connection, row.number)
             self._insert(connection, session)
         self._kept.drop((tenant, session_id))
         return session
@@ -254,10 +248,10 @@ class SqliteSessionStore:
         first = self._first(connection, claim) if claim else None
         if first is not None:
             return Committed(0, first, replayed=True), None
-        row = _row(connection, tenant, session_id)
+        row = row_of(connection, tenant, session_id)
         if based_on is not None and (row is None or row.number != based_on.incarnation or row.revision == ERASED):
             if claim:
-                _release(connection, claim)
+                release(connection, claim)
             return Committed(0, answer(0)), None
         now = self._clock.now()
         before = None
@@ -269,17 +263,18 @@ class SqliteSessionStore:
         events = placed(drafts, before.seq, based_on.seq if based_on else 0, now)
         after = self._grown(connection, before, events, objective, now)
         body = answer(after.seq)
-        self._keep_answer(connection, _key(after.incarnation, after.seq), body, claim, now)
+        expires = now + self._settings.answer_seconds
+        write_answer(connection, key_of(after.incarnation, after.seq), body, claim, expires)
         connection.execute(
             "UPDATE sessions SET seq = ?, revision = ?, expires = ? WHERE number = ?",
             (after.seq, after.revision, after.session.expires, after.incarnation),
         )
         return Committed(after.seq, body), after
 
-    def _begun(self, connection: sqlite3.Connection, session: Session, row: _Row | None) -> Snapshot:
+    def _begun(self, connection: sqlite3.Connection, session: Session, row: Row | None) -> Snapshot:
         """A session without events, in the place of an expired one."""
         if row is not None:
-            _erase(connection, row.number)
+            erase(connection, row.number)
         return Snapshot(session, (TRUNK,), EMPTY, EMPTY, self._insert(connection, session))
 
     def _first(self, connection: sqlite3.Connection, claim: Claim) -> bytes | None:
@@ -300,7 +295,7 @@ class SqliteSessionStore:
         """Writes the events, and folds what is beyond the bounds."""
         number = before.incarnation
         connection.executemany(
-            "INSERT INTO events VALUES (?, ?)", [(_key(number, event.seq), encode_event(event)) for event in events]
+            "INSERT INTO events VALUES (?, ?)", [(key_of(number, event.seq), encode_event(event)) for event in events]
         )
         asking = asked(before.session, events, objective)
         session = touched(asking, now, self._settings)
@@ -312,30 +307,15 @@ class SqliteSessionStore:
             revision += 1
         folding = overflow(ledger, summary.seq, self._settings)
         if folding:
-            old = _events(connection, number, summary.seq, folding.horizon)
+            old = events_between(connection, number, summary.seq, folding.horizon)
             folded = compact(summary, old, ledger, folding, cuts)
             summary, ledger = folded.summary, folded.ledger
-            _write_summary(connection, number, summary, folded.written, folded.removed, folded.dropped)
+            write_summary(connection, number, summary, folded.written, folded.removed, folded.dropped)
             connection.execute(
-                "DELETE FROM events WHERE key > ? AND key <= ?", (_key(number, 0), _key(number, folding.horizon))
+                "DELETE FROM events WHERE key > ? AND key <= ?", (key_of(number, 0), key_of(number, folding.horizon))
             )
             revision += 1
         return replace(before, session=session, ledger=ledger, summary=summary, revision=revision)
-
-    def _keep_answer(
-        self, connection: sqlite3.Connection, key: int, body: bytes, claim: Claim | None, now: float
-    ) -> None:
-        until = now + self._settings.answer_seconds
-        if claim is None:
-            connection.execute("INSERT INTO answers VALUES (?, ?, NULL, NULL, NULL, ?)", (key, until, body))
-            return
-        # One that is past its time may not have been swept yet.
-        connection.execute("DELETE FROM answers WHERE tenant = ? AND request_id = ?", (claim.tenant, claim.request_id))
-        connection.execute(
-            "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-            (key, until, claim.tenant, claim.request_id, claim.body, body),
-        )
-        _release(connection, claim)
 
     def _insert(self, connection: sqlite3.Connection, session: Session) -> int:
         cursor = connection.execute(
@@ -345,7 +325,7 @@ class SqliteSessionStore:
         return int(cursor.lastrowid or 0)
 
     def _current(
-        self, connection: sqlite3.Connection, tenant: str, session_id: str, row: _Row | None
+        self, connection: sqlite3.Connection, tenant: str, session_id: str, row: Row | None
     ) -> Snapshot | None:
         """The session as the file has it: from what is kept here and the events since, or all anew."""
         if row is None or row.revision == ERASED:
@@ -354,12 +334,12 @@ class SqliteSessionStore:
         if kept is not None and (kept.incarnation, kept.revision) == (row.number, row.revision) and kept.seq <= row.seq:
             if kept.seq == row.seq:
                 return _until(kept, row.expires)
-            events = _events(connection, row.number, kept.seq, row.seq)
+            events = events_between(connection, row.number, kept.seq, row.seq)
             snapshot = _until(replace(kept, ledger=advance(kept.ledger, events, cuts_of(kept.branches))), row.expires)
         else:
             session, branches = decode_session(row.head, tenant=tenant, id=session_id, expires=row.expires)
-            summary = _summary(connection, row.number)
-            ledger = advance(summary, _events(connection, row.number, summary.seq, row.seq), cuts_of(branches))
+            summary = summary_of(connection, row.number)
+            ledger = advance(summary, events_between(connection, row.number, summary.seq, row.seq), cuts_of(branches))
             snapshot = Snapshot(session, branches, ledger, summary, row.number, row.revision)
         self._kept.put((tenant, session_id), snapshot)
         return snapshot
@@ -369,37 +349,21 @@ class SqliteSessionStore:
     def delete(self, tenant: str, session_id: str) -> bool:
         checked("session_id", session_id)
         with self._file.writing(erase=True) as connection:
-            row = _row(connection, tenant, session_id)
+            row = row_of(connection, tenant, session_id)
             if row is not None:
-                _erase(connection, row.number)
+                erase(connection, row.number)
         self._kept.drop((tenant, session_id))
         return row is not None and row.revision != ERASED and row.expires > self._clock.now()
 
     def sweep(self) -> int:
-        now, limit = self._clock.now(), self._settings.sweep_rows
         with self._file.writing(durable=False) as connection:
-            erased = connection.execute(
-                "DELETE FROM answers WHERE key IN (SELECT key FROM answers WHERE expires <= ? LIMIT ?)", (now, limit)
-            ).rowcount
-            erased += connection.execute("DELETE FROM claims WHERE until <= ?", (now,)).rowcount
-            rows = connection.execute(
-                "SELECT number, revision, expires FROM sessions WHERE number > ? ORDER BY number LIMIT ?",
-                (self._sweep_from, limit),
-            ).fetchall()
-            self._sweep_from = 0
-            for number, revision, expires in rows:
-                if expires + self._settings.tombstone_seconds <= now:
-                    erased += _erase(connection, number)
-                elif expires <= now and revision != ERASED:
-                    erased += _erase_log(connection, number)
-                    connection.execute(
-                        "UPDATE sessions SET revision = ?, head = x'' WHERE number = ?", (ERASED, number)
-                    )
-                if erased >= limit:
-                    self._sweep_from = number
-                    break
-            else:
-                self._sweep_from = rows[-1][0] if len(rows) == limit else 0
+            erased, self._sweep_from = erase_expired(
+                connection,
+                self._clock.now(),
+                self._sweep_from,
+                self._settings.sweep_rows,
+                self._settings.tombstone_seconds,
+            )
         return erased
 
     def _sweep_if_due(self) -> None:
@@ -413,116 +377,7 @@ class SqliteSessionStore:
         self._file.close()
 
 
-# ---------------------------------------------------------------- rows
-
-
-def _key(number: int, seq: int) -> int:
-    return number << SEQ_BITS | seq
-
-
-def _row(connection: sqlite3.Connection, tenant: str, session_id: str) -> _Row | None:
-    found = connection.execute(
-        "SELECT number, seq, revision, expires, head FROM sessions WHERE tenant = ? AND id = ?", (tenant, session_id)
-    ).fetchone()
-    return _Row(*found) if found else None
-
-
 def _until(snapshot: Snapshot, expires: float) -> Snapshot:
     if snapshot.session.expires == expires:
         return snapshot
     return replace(snapshot, session=replace(snapshot.session, expires=expires))
-
-
-@contextlib.contextmanager
-def _consistent(connection: sqlite3.Connection) -> Iterator[None]:
-    """Several SELECTs that see one state of the file."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("COMMIT")
-
-
-def _events(connection: sqlite3.Connection, number: int, after: int, upto: int) -> list[Event]:
-    rows = connection.execute(
-        "SELECT body FROM events WHERE key > ? AND key <= ? ORDER BY key", (_key(number, after), _key(number, upto))
-    )
-    return [decode_event(body) for (body,) in rows]
-
-
-def _answer(connection: sqlite3.Connection, key: int, now: float) -> bytes | None:
-    found = connection.execute("SELECT response FROM answers WHERE key = ? AND expires > ?", (key, now)).fetchone()
-    return found[0] if found else None
-
-
-def _summary(connection: sqlite3.Connection, number: int) -> Ledger:
-    digest = connection.execute("SELECT body FROM digests WHERE number = ?", (number,)).fetchone()
-    if digest is None:
-        return EMPTY
-    seq, spent, trails = decode_digest(digest[0])
-    exposures: dict[TrailKey, dict[str, Exposure]] = {}
-    marks: dict[TrailKey, dict[str, Mark]] = {}
-    rows = connection.execute(
-        "SELECT branch, reader, era, shelf, document, body FROM entries WHERE number = ?", (number,)
-    )
-    for branch, reader, era, shelf, document, body in rows:
-        key = TrailKey(branch, reader, era)
-        if shelf == "seen":
-            exposures.setdefault(key, {})[document] = decode_exposure(body)
-        else:
-            marks.setdefault(key, {})[document] = decode_mark(body)
-    return restored(
-        seq, spent, {key: (trail, exposures.get(key, {}), marks.get(key, {})) for key, trail in trails.items()}
-    )
-
-
-def _write_summary(
-    connection: sqlite3.Connection,
-    number: int,
-    summary: Ledger,
-    written: Iterable[Item],
-    removed: Iterable[Item],
-    dropped: Iterable[TrailKey],
-) -> None:
-    connection.execute("INSERT OR REPLACE INTO digests VALUES (?, ?)", (number, encode_digest(summary)))
-    connection.executemany(
-        "DELETE FROM entries WHERE number = ? AND branch = ? AND reader = ? AND era = ?",
-        [(number, *key) for key in dropped],
-    )
-    connection.executemany(
-        "DELETE FROM entries WHERE number = ? AND branch = ? AND reader = ? AND era = ? AND shelf = ? AND document = ?",
-        [(number, *item.key, item.shelf, item.document) for item in removed],
-    )
-    connection.executemany(
-        "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(number, *item.key, item.shelf, item.document, _entry(summary, item)) for item in written],
-    )
-
-
-def _entry(summary: Ledger, item: Item) -> bytes:
-    trail = summary.trails[item.key]
-    if item.shelf == "seen":
-        return encode_exposure(trail.documents[item.document])
-    return encode_mark(trail.marks[item.document])
-
-
-def _release(connection: sqlite3.Connection, claim: Claim) -> None:
-    connection.execute(
-        "DELETE FROM claims WHERE tenant = ? AND request_id = ? AND owner = ?",
-        (claim.tenant, claim.request_id, claim.owner),
-    )
-
-
-def _erase_log(connection: sqlite3.Connection, number: int) -> int:
-    """All but the row of the session itself; returns how many rows."""
-    span = (_key(number, 0), _key(number + 1, 0))
-    erased = connection.execute("DELETE FROM answers WHERE key > ? AND key < ?", span).rowcount
-    erased += connection.execute("DELETE FROM events WHERE key > ? AND key < ?", span).rowcount
-    erased += connection.execute("DELETE FROM entries WHERE number = ?", (number,)).rowcount
-    return erased + connection.execute("DELETE FROM digests WHERE number = ?", (number,)).rowcount
-
-
-def _erase(connection: sqlite3.Connection, number: int) -> int:
-    return (
-        _erase_log(connection, number) + connection.execute("DELETE FROM sessions WHERE number = ?", (number,)).rowcount
-    )

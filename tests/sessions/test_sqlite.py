@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import pytest
 
-import sessions.sqlite
+import sessions.sqlite_rows
 from sessions.errors import LogFormatError, SessionStoreError
 from sessions.events import Draft
 from sessions.idempotency import Claim, Fresh, Replay, Running
@@ -491,8 +491,8 @@ def test_a_commit_costs_its_own_size_not_the_logs(opened: Opener, monkeypatch: p
     decoded: list[bytes] = []
     for connection in (*store._file._readers, *store._file._writers.values()):
         connection.set_trace_callback(statements.append)
-    original = sessions.sqlite.decode_event
-    monkeypatch.setattr(sessions.sqlite, "decode_event", lambda body: decoded.append(body) or original(body))
+    original = sessions.sqlite_rows.decode_event
+    monkeypatch.setattr(sessions.sqlite_rows, "decode_event", lambda body: decoded.append(body) or original(body))
     snapshot = store.load("t", "s")
     assert snapshot is not None
     held = snapshot.state()

@@ -1,0 +1,184 @@
+"""The rows of sessions in SQLite: reads and writes them over a connection that the caller opened.
+
+Given a connection (and, for a write, its transaction), each function runs one statement or a few on the tables of
+sqlite_file.py, with what codec.py makes of the bodies. Not for when to read or write: that is the store (sqlite.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from sessions.bounds import Item
+from sessions.codec import (
+    decode_digest,
+    decode_event,
+    decode_exposure,
+    decode_mark,
+    encode_digest,
+    encode_exposure,
+    encode_mark,
+)
+from sessions.events import Event
+from sessions.exposures import Exposure
+from sessions.idempotency import Claim
+from sessions.ledger import EMPTY, Ledger, Mark, TrailKey, restored
+
+SEQ_BITS: Final = 24
+"""Events of one session that a key can tell apart: 16.7 million, 190 a second for a day."""
+
+ERASED: Final = -1
+"""Revision of a session of which only the id is left."""
+
+
+class Row(NamedTuple):
+    number: int
+    seq: int
+    revision: int
+    expires: float
+    head: bytes
+
+
+def key_of(number: int, seq: int) -> int:
+    return number << SEQ_BITS | seq
+
+
+def row_of(connection: sqlite3.Connection, tenant: str, session_id: str) -> Row | None:
+    found = connection.execute(
+        "SELECT number, seq, revision, expires, head FROM sessions WHERE tenant = ? AND id = ?", (tenant, session_id)
+    ).fetchone()
+    return Row(*found) if found else None
+
+
+@contextlib.contextmanager
+def consistent(connection: sqlite3.Connection) -> Iterator[None]:
+    """Several SELECTs that see one state of the file."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
+
+
+def events_between(connection: sqlite3.Connection, number: int, after: int, upto: int) -> list[Event]:
+    rows = connection.execute(
+        "SELECT body FROM events WHERE key > ? AND key <= ? ORDER BY key", (key_of(number, after), key_of(number, upto))
+    )
+    return [decode_event(body) for (body,) in rows]
+
+
+def answer_at(connection: sqlite3.Connection, key: int, now: float) -> bytes | None:
+    found = connection.execute("SELECT response FROM answers WHERE key = ? AND expires > ?", (key, now)).fetchone()
+    return found[0] if found else None
+
+
+def write_answer(connection: sqlite3.Connection, key: int, body: bytes, claim: Claim | None, expires: float) -> None:
+    """Under the claim's request id, when the call had one; that claim is then done with."""
+    if claim is None:
+        connection.execute("INSERT INTO answers VALUES (?, ?, NULL, NULL, NULL, ?)", (key, expires, body))
+        return
+    # One that is past its time may not have been swept yet.
+    connection.execute("DELETE FROM answers WHERE tenant = ? AND request_id = ?", (claim.tenant, claim.request_id))
+    connection.execute(
+        "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
+        (key, expires, claim.tenant, claim.request_id, claim.body, body),
+    )
+    release(connection, claim)
+
+
+def summary_of(connection: sqlite3.Connection, number: int) -> Ledger:
+    digest = connection.execute("SELECT body FROM digests WHERE number = ?", (number,)).fetchone()
+    if digest is None:
+        return EMPTY
+    seq, spent, trails = decode_digest(digest[0])
+    exposures: dict[TrailKey, dict[str, Exposure]] = {}
+    marks: dict[TrailKey, dict[str, Mark]] = {}
+    rows = connection.execute(
+        "SELECT branch, reader, era, shelf, document, body FROM entries WHERE number = ?", (number,)
+    )
+    for branch, reader, era, shelf, document, body in rows:
+        key = TrailKey(branch, reader, era)
+        if shelf == "seen":
+            exposures.setdefault(key, {})[document] = decode_exposure(body)
+        else:
+            marks.setdefault(key, {})[document] = decode_mark(body)
+    return restored(
+        seq, spent, {key: (trail, exposures.get(key, {}), marks.get(key, {})) for key, trail in trails.items()}
+    )
+
+
+def write_summary(
+    connection: sqlite3.Connection,
+    number: int,
+    summary: Ledger,
+    written: Iterable[Item],
+    removed: Iterable[Item],
+    dropped: Iterable[TrailKey],
+) -> None:
+    connection.execute("INSERT OR REPLACE INTO digests VALUES (?, ?)", (number, encode_digest(summary)))
+    connection.executemany(
+        "DELETE FROM entries WHERE number = ? AND branch = ? AND reader = ? AND era = ?",
+        [(number, *key) for key in dropped],
+    )
+    connection.executemany(
+        "DELETE FROM entries WHERE number = ? AND branch = ? AND reader = ? AND era = ? AND shelf = ? AND document = ?",
+        [(number, *item.key, item.shelf, item.document) for item in removed],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(number, *item.key, item.shelf, item.document, _entry(summary, item)) for item in written],
+    )
+
+
+def _entry(summary: Ledger, item: Item) -> bytes:
+    trail = summary.trails[item.key]
+    if item.shelf == "seen":
+        return encode_exposure(trail.documents[item.document])
+    return encode_mark(trail.marks[item.document])
+
+
+def release(connection: sqlite3.Connection, claim: Claim) -> None:
+    connection.execute(
+        "DELETE FROM claims WHERE tenant = ? AND request_id = ? AND owner = ?",
+        (claim.tenant, claim.request_id, claim.owner),
+    )
+
+
+def erase_log(connection: sqlite3.Connection, number: int) -> int:
+    """All but the row of the session itself; returns how many rows."""
+    span = (key_of(number, 0), key_of(number + 1, 0))
+    erased = connection.execute("DELETE FROM answers WHERE key > ? AND key < ?", span).rowcount
+    erased += connection.execute("DELETE FROM events WHERE key > ? AND key < ?", span).rowcount
+    erased += connection.execute("DELETE FROM entries WHERE number = ?", (number,)).rowcount
+    return erased + connection.execute("DELETE FROM digests WHERE number = ?", (number,)).rowcount
+
+
+def erase(connection: sqlite3.Connection, number: int) -> int:
+    return (
+        erase_log(connection, number) + connection.execute("DELETE FROM sessions WHERE number = ?", (number,)).rowcount
+    )
+
+
+def erase_expired(
+    connection: sqlite3.Connection, now: float, start: int, limit: int, tombstone_seconds: float
+) -> tuple[int, int]:
+    """About `limit` rows of answers, claims and sessions past their time, of sessions after number `start`; returns how
+    many, and the number to start from the next time. Of a session the id stays for `tombstone_seconds`."""
+    erased = connection.execute(
+        "DELETE FROM answers WHERE key IN (SELECT key FROM answers WHERE expires <= ? LIMIT ?)", (now, limit)
+    ).rowcount
+    erased += connection.execute("DELETE FROM claims WHERE until <= ?", (now,)).rowcount
+    rows = connection.execute(
+        "SELECT number, revision, expires FROM sessions WHERE number > ? ORDER BY number LIMIT ?", (start, limit)
+    ).fetchall()
+    for number, revision, expires in rows:
+        if expires + tombstone_seconds <= now:
+            erased += erase(connection, number)
+        elif expires <= now and revision != ERASED:
+            erased += erase_log(connection, number)
+            connection.execute("UPDATE sessions SET revision = ?, head = x'' WHERE number = ?", (ERASED, number))
+        if erased >= limit:
+            return erased, number
+    return erased, rows[-1][0] if len(rows) == limit else 0
