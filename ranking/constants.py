@@ -1,41 +1,16 @@
 """Constants of formulas and of the parser, once: each with its unit, range and reason, for docs/params.md.
 
-`define` registers a row and returns the value, so that a constant is an ordinary module name and a row of the
-table at the same time. Not for knobs of a request: those are ranking/params.py.
+Not for how the table is kept (constant_table.py), nor for knobs of a request (params.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """One row: `range` in words ("0 to 1"), `unit` empty for a pure number."""
-
-    name: str
-    value: float
-    unit: str
-    range: str
-    reason: str
-
-
-CONSTANTS: Final[dict[str, Constant]] = {}
-"""Every constant by name, in the order of definition."""
-
-Number = TypeVar("Number", int, float)
-
-
-def define(name: str, value: Number, unit: str, range: str, reason: str) -> Number:
-    """Register a constant and return its value; a name defined twice is a defect."""
-    if name in CONSTANTS:
-        raise ValueError(f"constant {name} is defined twice")
-    CONSTANTS[name] = Constant(name, value, unit, range, reason)
-    return value
-
+from ranking.constant_table import CONSTANTS as CONSTANTS  # with every row below
+from ranking.constant_table import define as define
 
 # ---------------------------------------------------------------- the query parser
 

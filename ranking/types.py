@@ -1,17 +1,32 @@
 """The nouns of Forage: given nothing, names everything that the other parts pass to each other.
 
 Frozen, slotted dataclasses; arrays are numpy and must not be written to. Not for behaviour: a noun
-here has at most a derived property. Shapes: n candidates, T query terms, F fields, d dimensions.
+here has at most a derived property. The nouns of what was asked stand in query_types.py and are named here
+too. Shapes: n candidates, T query terms, F fields, d dimensions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ranking.query_types import All as All
+from ranking.query_types import Any_ as Any_
+from ranking.query_types import Filter as Filter
+from ranking.query_types import FilterKind as FilterKind
+from ranking.query_types import Node as Node
+from ranking.query_types import Not as Not
+from ranking.query_types import Notice as Notice
+from ranking.query_types import Operator as Operator
+from ranking.query_types import Phrase as Phrase
+from ranking.query_types import Prefix as Prefix
+from ranking.query_types import Query as Query
+from ranking.query_types import ScoredTerm as ScoredTerm
+from ranking.query_types import Term as Term
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -82,128 +97,6 @@ class StoredDocument:
     authority: float  # [0, 1]: see the signal of that name
     cluster: str  # near-duplicates share it
     quality: float = 0.0
-
-
-# ---------------------------------------------------------------- what was asked
-
-FilterKind = Literal[
-    "site",
-    "domain",
-    "lang",
-    "filetype",
-    "after",
-    "before",
-    "inurl",
-    "url_prefix",
-    "url_glob",
-    "metadata",
-    "link",
-    "related",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A document that holds this token (in `field`, or in any field)."""
-
-    token: str
-    field: str | None = None
-    boost: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """These surface tokens in a row in one field, at most `slop` moves apart; `ordered=False` for AROUND."""
-
-    tokens: tuple[str, ...]
-    field: str | None = None
-    slop: int = 0
-    ordered: bool = True
-    boost: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Prefix:
-    """A document with a token that begins so."""
-
-    token: str
-    field: str | None = None
-    boost: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A structured constraint: `value` is canonical text: a host or host/path, a date as written (ranking.dates), for
-    url_glob a pattern of ranking.globs, and for metadata the JSON of the value, or of the list of values where
-    `bound` is "in"."""
-
-    kind: FilterKind
-    value: str
-    name: str = ""  # metadata field
-    bound: str = "eq"  # eq | gte | gt | lte | lt | in (value: JSON)
-
-
-@dataclass(frozen=True, slots=True)
-class All:
-    children: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Any_:
-    children: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    child: Node
-
-
-Node = Term | Phrase | Prefix | Filter | All | Any_ | Not
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """What the parser read as an operator (or refused to): `text` as written, at [start, end) of the query."""
-
-    text: str
-    kind: str  # site, phrase, exclude, require, or, group, ... or "text" when it was taken as plain words
-    start: int
-    end: int
-    node: Node | None = None  # None: it constrains nothing
-    executed: bool = True
-    notice: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredTerm:
-    """A token that earns score, once each. `fields` empty: every field. `source`: query, expansion, ..."""
-
-    token: str
-    boost: float = 1.0
-    fields: tuple[str, ...] = ()
-    exact: bool = False  # from a quoted phrase: matches its surface, never its stem
-    source: str = "query"
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Parsed query text. A document must satisfy `condition`; it earns score from `terms` and `phrases`."""
-
-    text: str
-    terms: tuple[ScoredTerm, ...]
-    phrases: tuple[Phrase, ...]
-    condition: Node | None
-    operators: tuple[Operator, ...]
-    meaning: str  # operators taken out: what the embedder reads
-    notices: tuple[Notice, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A sentence for the agent, with a code for its program."""
-
-    code: str
-    message: str
 
 
 # ---------------------------------------------------------------- what the index knows
