@@ -1,4 +1,4 @@
-"""Where sessions live: the port that the engine asks, with one contract suite in tests/contract/test_session_store.py.
+"""Where sessions live: the port that the engine asks, with one contract suite in tests/contract/test_session_store*.py.
 
 A call: `begin` (when it has a request id), `load`, rank on `snapshot.state(...)`, `commit` what was shown, or
 `abandon`. Any method raises SessionStoreError when the store cannot be used (the engine then goes on without a

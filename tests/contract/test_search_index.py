@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from indexer.local import LocalIndex
 from indexer.memory import MemoryIndex
 from ranking.ports import SearchIndex
 from ranking.types import All, Any_, Filter, Node, Not, Phrase, Prefix, Term
-from tests.contract.builders import LAYOUTS, agree, local, memory
+from tests.contract.builders import agree, local, memory
 from tests.contract.samples import CORPUS, HashingEmbedder, planned
 
 EMBEDDER = HashingEmbedder()
@@ -49,18 +48,6 @@ QUERIES = (
     "🙂 café",
     "-loop -katze",
 )
-
-
-@pytest.fixture(scope="module")
-def oracle() -> MemoryIndex:
-    return memory(CORPUS, EMBEDDER)
-
-
-@pytest.fixture(scope="module", params=LAYOUTS)
-def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIndex]:
-    made = local(tmp_path_factory.mktemp("index"), CORPUS, EMBEDDER, **LAYOUTS[request.param])
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -203,13 +190,6 @@ def test_the_lexical_top_is_exact(
 
 
 # ---------------------------------------------------------------- documents
-
-
-@pytest.fixture(scope="module", params=["local", "memory"])
-def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
-    if request.param == "memory":
-        return memory(CORPUS, EMBEDDER)
-    return local(tmp_path_factory.mktemp("either"), CORPUS, EMBEDDER, segments=2, deleted=1)
 
 
 def test_a_document_comes_back_whole(either: SearchIndex) -> None:

@@ -4,7 +4,7 @@ planned over each implementation, give the same plan and the same evidence."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -135,18 +135,6 @@ def made(index: SearchIndex, text: str, request: Mapping[str, Any], vector: bool
         likenesses={one["name"]: LIKENESSES[likenesses[place]] for place, one in enumerate(retrieve)},
         **{**request, "retrieve": retrieve},
     )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def oracle() -> MemoryIndex:
-    return memory(CORPUS, EMBEDDER)
-
-
-@pytest.fixture(scope="module", params=LAYOUTS)
-def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIndex]:
-    made = local(tmp_path_factory.mktemp("index"), CORPUS, EMBEDDER, **LAYOUTS[request.param])
-    yield made
-    made.close()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -16,7 +16,7 @@ from indexer.memory import MemoryIndex
 from ranking.ports import SearchIndex
 from ranking.retriever_plans import Likeness, group_of
 from ranking.types import Evidence, Filter, Phrase, Plan, PlannedRetriever, Term, WordGroup
-from tests.contract.builders import LAYOUTS, agree, local, memory
+from tests.contract.builders import agree, local, memory
 from tests.contract.samples import CORPUS, HashingEmbedder, planned, requested
 
 EMBEDDER = HashingEmbedder()
@@ -102,31 +102,8 @@ def alone(index: SearchIndex, retriever: Mapping[str, Any], text: str = TEXT, **
 
 
 @pytest.fixture(scope="module")
-def oracle() -> MemoryIndex:
-    return memory(CORPUS, EMBEDDER)
-
-
-@pytest.fixture(scope="module", params=LAYOUTS)
-def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIndex]:
-    made = local(tmp_path_factory.mktemp("index"), CORPUS, EMBEDDER, **LAYOUTS[request.param])
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
 def backwards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIndex]:
     made = local(tmp_path_factory.mktemp("backwards"), CORPUS[::-1], EMBEDDER)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module", params=["local", "memory"])
-def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
-    made: SearchIndex
-    if request.param == "memory":
-        made = memory(CORPUS, EMBEDDER)
-    else:
-        made = local(tmp_path_factory.mktemp("either"), CORPUS, EMBEDDER, segments=2, deleted=1)
     yield made
     made.close()
 

@@ -4,7 +4,6 @@ numbers, labels, and candidates that a plan names. LocalIndex against the oracle
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from ranking.constants import ALSO_RECALLED
 from ranking.errors import ParamsError
 from ranking.ports import SearchIndex
 from ranking.types import All, Any_, Filter, Node, Not, Phrase, Plan, Prefix, Term, VocabularyWord
-from tests.contract.builders import LAYOUTS, agree, equal_places, local, memory
+from tests.contract.builders import agree, equal_places, local, memory
 from tests.contract.samples import CORPUS, HashingEmbedder, page, planned, requested
 
 EMBEDDER = HashingEmbedder()
@@ -43,29 +42,6 @@ FACETS = (
     "thema",
     "none",
 )
-
-
-@pytest.fixture(scope="module")
-def oracle() -> MemoryIndex:
-    return memory(CORPUS, EMBEDDER)
-
-
-@pytest.fixture(scope="module", params=LAYOUTS)
-def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIndex]:
-    made = local(tmp_path_factory.mktemp("index"), CORPUS, EMBEDDER, **LAYOUTS[request.param])
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module", params=["local", "memory"])
-def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
-    made: SearchIndex
-    if request.param == "memory":
-        made = memory(CORPUS, EMBEDDER)
-    else:
-        made = local(tmp_path_factory.mktemp("either"), CORPUS, EMBEDDER, segments=2, deleted=1)
-    yield made
-    made.close()
 
 
 # ---------------------------------------------------------------- words

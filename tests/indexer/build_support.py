@@ -17,9 +17,12 @@ from indexer.build import BuildReport, build
 from indexer.collection import open_index
 from indexer.documents import DocumentStore
 from indexer.generation import open_current
+from indexer.limits import BuildLimits
 from ranking.types import Document, Floats, Link
 
 ROOT = Path(__file__).resolve().parents[2]
+FAST = BuildLimits(poll_seconds=0.05)
+"""Readers that look often."""
 
 
 class CountingEmbedder:
