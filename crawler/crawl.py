@@ -17,6 +17,7 @@ from crawler.events import CrawlEvent, CrawlReport
 from crawler.fetch import Fetcher
 from crawler.guard import Guard
 from crawler.loop import Loop
+from crawler.recorder import refused
 from crawler.scope import Scope
 from crawler.settings import CrawlSettings
 from crawler.workspace import Workspace
@@ -85,8 +86,12 @@ async def _run(
                 work = Loop(workspace, settings, on_event, fetcher, executor, appender, guard, online=seeds is not None)
                 return await work.run(seeds[0] if seeds else "")
         finally:
-            await loop.run_in_executor(appender, workspace.archive.close)  # behind the last record
-            await loop.run_in_executor(executor, workspace.close)
+            try:
+                await loop.run_in_executor(appender, workspace.archive.close)  # behind the last record
+            except OSError as error:
+                raise refused(error) from error
+            finally:
+                await loop.run_in_executor(executor, workspace.close)
     finally:
         appender.shutdown(wait=False)
         executor.shutdown(wait=False)

@@ -11,9 +11,11 @@ ForageError
     ├── CrawlBusyError           another crawl holds this folder
     ├── FolderGoneError          the folder to crawl into is not there, or was deleted meanwhile
     └── ExtractionError          one page could not be read (crash, time or memory cap)
+        └── NoReaderError        the machine has no process to read pages with (503, retry)
 
 One place (api/http/errors.py) maps `code` and `status` to an answer; the crawl loop turns FetchError,
-AddressError and ExtractionError of a single page into an event and goes on.
+AddressError and ExtractionError of a single page into an event and goes on. NoReaderError says nothing of the page: it
+ends a crawl, and the next one reads the page from the archive.
 """
 
 from __future__ import annotations
@@ -86,3 +88,9 @@ class FolderGoneError(CrawlerError):
 
 class ExtractionError(CrawlerError):
     code = "extraction_failed"
+
+
+class NoReaderError(ExtractionError):
+    code = "no_reader"
+    status = 503
+    retryable = True

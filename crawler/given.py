@@ -29,7 +29,8 @@ class HtmlReader:
     def read(self, html: str, url: str) -> Document:
         """The document of `html`; `url` ("" when it has none) is what its links are relative to.
 
-        Raises ExtractionError: there is no text in it, or reading it takes too long or too much memory.
+        Raises ExtractionError: there is no text in it, or reading it takes too long or too much memory. NoReaderError:
+        the machine has no process to read it with now.
         """
         if self._pool is None:
             self._pool = ReadingPool(self._settings)

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Final
 
-from crawler.errors import ExtractionError
+from crawler.errors import ExtractionError, NoReaderError
 from crawler.reading import Reading, Task
 from crawler.scope import Scope
 from crawler.settings import CrawlSettings
@@ -32,6 +32,7 @@ _BATCH: Final = 8  # tasks handed over at once: hides the turn-around of a busy 
 _BATCH_BYTES: Final = 1 << 20  # of their bodies: a worker's death costs little
 _KEPT_S: Final = 60.0  # an idle worker holds some 100 MB
 _START_S: Final = 60.0  # for a worker to import its libraries on a loaded machine
+_NONE: Final = "no process to read pages with"
 
 _Job = tuple[Task, Scope, "Future[Reading]"]
 
@@ -44,6 +45,8 @@ class ReadingPool:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._open = True
         self._busy: set[_Worker] = set()
+        self._lock = threading.Lock()
+        self._serving = settings.workers  # threads that have a worker, or may get one
         self._threads = [
             threading.Thread(target=self._serve, name=f"reading-{number}", daemon=True)
             for number in range(settings.workers)
@@ -52,7 +55,7 @@ class ReadingPool:
             thread.start()
 
     def submit(self, task: Task, scope: Scope) -> Future[Reading]:
-        """The future's exception is ExtractionError when this page cannot be read."""
+        """The future's exception is ExtractionError when this page cannot be read, NoReaderError when none can."""
         future: Future[Reading] = Future()
         self._jobs.put((task, scope, future))
         return future
@@ -107,10 +110,14 @@ class ReadingPool:
                         _fail(unanswered[0], failure)
                     rest = unanswered[1:] + rest
                 jobs = rest
-        except ExtractionError as error:
+        except NoReaderError as error:
+            self._retire(jobs, error.message)
+            jobs = []  # others may have them now
+        except Exception as error:  # a future that nobody resolves is waited for for ever
+            reason = f"{_NONE}: {error!r}"
             for job in jobs:
-                _fail(job, error.message)
-            self._drain(error.message)
+                _fail(job, reason, NoReaderError)
+            self._retire([], reason)
         finally:
             if worker is not None:
                 _IDLE.keep(worker)
@@ -143,13 +150,22 @@ class ReadingPool:
         """Not more than this worker's part of what waits: the others must not stand idle."""
         return max(1, min(_BATCH, -(-self._jobs.qsize() // self._settings.workers)))
 
-    def _drain(self, reason: str) -> None:
-        """No worker can be had: nothing that waits, or comes, will be read."""
-        while self._open:
-            job = self._jobs.get()
-            if job is None:
+    def _retire(self, jobs: Sequence[_Job], reason: str) -> None:
+        """This thread gets no worker any more. Those that have one read its jobs; the last to retire refuses them, and
+        all that wait or come."""
+        with self._lock:
+            self._serving -= 1
+            last = self._serving == 0
+            for job in jobs:
+                if last:
+                    _fail(job, reason, NoReaderError)
+                elif not job[2].done():
+                    self._jobs.put(job)
+        while last and self._open:
+            waiting = self._jobs.get()
+            if waiting is None:
                 return
-            _fail(job, reason)
+            _fail(waiting, reason, NoReaderError)
 
     def _cancel_waiting(self) -> None:
         """Cancel what waits, and leave the word to stop for the threads that have not heard it yet."""
@@ -167,16 +183,19 @@ class ReadingPool:
             self._jobs.put(None)
 
 
-def _fail(job: _Job, reason: str) -> None:
+def _fail(job: _Job, reason: str, kind: type[ExtractionError] = ExtractionError) -> None:
     with contextlib.suppress(InvalidStateError):
-        job[2].set_exception(ExtractionError(reason))
+        job[2].set_exception(kind(reason))
 
 
 def _hire(settings: CrawlSettings) -> _Worker:
-    """A worker that is ready. Raises ExtractionError when none can be had."""
+    """A worker that is ready. Raises NoReaderError when none can be had."""
     worker = _IDLE.take(settings)
     if worker is None:
-        worker = _Worker(settings)
+        try:
+            worker = _Worker(settings)
+        except OSError as error:  # too many processes or files, too little memory
+            raise NoReaderError(f"{_NONE}: {error}") from error
         worker.greet()
     return worker
 
@@ -225,14 +244,14 @@ _IDLE: Final = _Idle()
 
 
 class _Worker:
-    """One process and our end of its socket."""
+    """One process and our end of its socket. Raises OSError when the system refuses either."""
 
     def __init__(self, settings: CrawlSettings) -> None:
         ours, theirs = socket.socketpair()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         # Array libraries start a thread per core: with a process per core that is only overhead.
         environment.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
-        with theirs:
+        with ours, theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "crawler.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
@@ -241,7 +260,7 @@ class _Worker:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
             )
-        self._connection = Connection(ours.detach())
+            self._connection = Connection(ours.detach())
         self._kind = (settings.extractor, settings.worker_memory_bytes)
         self.served = 0
 
@@ -251,7 +270,7 @@ class _Worker:
         return self._kind == kind and self._process.poll() is None and self.served < settings.worker_pages
 
     def greet(self) -> None:
-        """Waits until it is ready. Raises ExtractionError when it does not start."""
+        """Waits until it is ready. Raises NoReaderError when it does not start."""
         try:
             self._connection.send(self._kind)
             if self._connection.poll(_START_S) and self._connection.recv() == "ready":
@@ -260,7 +279,8 @@ class _Worker:
             pass
         self._process.kill()
         said = self._process.communicate()[1].decode("utf-8", "replace").strip().splitlines()
-        raise ExtractionError(f"no process to read pages with: {said[-1] if said else 'it does not start'}")
+        self.kill()
+        raise NoReaderError(f"{_NONE}: {said[-1] if said else 'it does not start'}")
 
     def read(self, jobs: Sequence[_Job], scope: Scope, settings: CrawlSettings) -> str:
         """Hands over the tasks and settles their futures; returns why the worker is of no use any more, or ""."""

@@ -86,7 +86,7 @@ class Recorder:
         try:
             return self._archive.append(page.url, page.depth, answer, revisit_of=revisit_of), self._archive.end
         except OSError as error:
-            raise _refused(error) from error
+            raise refused(error) from error
 
     def settle(self, outcome: Outcome) -> None:
         """Takes an outcome, behind everything taken before."""
@@ -152,16 +152,17 @@ class Recorder:
         try:
             self._archive.sync()
         except OSError as error:
-            raise _refused(error) from error
+            raise refused(error) from error
 
     def _settle(self, outcomes: list[Outcome], end: Position | None) -> Effects:
         try:
             return self._settler.settle(outcomes, end)
         except (OSError, sqlite3.OperationalError) as error:
-            raise _refused(error) from error
+            raise refused(error) from error
 
 
-def _refused(error: Exception) -> CrawlerError:
+def refused(error: Exception) -> CrawlerError:
+    """What a crawl says when the disk refuses."""
     return CrawlerError(
         f"the crawl cannot be written down: {error}",
         hint="free some space, then run the same command: it goes on where it stopped",

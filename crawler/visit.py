@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from crawler import urls
-from crawler.errors import AddressError, ExtractionError, FetchError
+from crawler.errors import AddressError, ExtractionError, FetchError, NoReaderError
 from crawler.fetch import RETRYABLE, Fetched, Fetcher
 from crawler.frontier import Kind, Page
 from crawler.judge import REDIRECTS, judge, redirect
@@ -150,5 +150,7 @@ class Visitor:
         task = Task(page.url, answer.address, answer.body, answer.headers, answer.at, sitemap)
         try:
             return await asyncio.wrap_future(self._pool.submit(task, self.scope))
+        except NoReaderError:
+            raise  # not the page's fault: settled as one without text, it would lose its document
         except ExtractionError as error:
             return Reading(reason=error.message)

@@ -76,11 +76,13 @@ class Archive:
             os.fsync(self._out.fileno())
 
     def close(self) -> None:
-        """Syncs and lets go of the file. Idempotent."""
+        """Syncs and lets go of the file, whether the disk took it or not (then OSError). Idempotent."""
         if self._out is not None:
-            self.sync()
-            self._out.close()
-            self._out = None
+            try:
+                self.sync()
+            finally:
+                self._out.close()
+                self._out = None
 
     def _open(self) -> None:
         self.close()

@@ -40,10 +40,14 @@ class Workspace:
             self._sink = sink
             self._settings = settings
             self.frontier = Frontier(folder / FILE)
-            self.archive = Archive(
-                self.warc, size=settings.warc_bytes, level=settings.warc_level, software=settings.user_agent
-            )
-            self._lock.check()  # what was opened is not of another collection in the place of a deleted one
+            try:
+                self.archive = Archive(
+                    self.warc, size=settings.warc_bytes, level=settings.warc_level, software=settings.user_agent
+                )
+                self._lock.check()  # what was opened is not of another collection in the place of a deleted one
+            except BaseException:
+                self.frontier.close()
+                raise
         except BaseException:
             try:
                 self._lock.check()
@@ -58,8 +62,7 @@ class Workspace:
         self._pages_lost = 0
 
     def close(self) -> None:
-        """Lets go of everything. Idempotent."""
-        self.archive.close()
+        """Lets go of everything but `archive`, which whoever appends to it closes before. Idempotent."""
         self.frontier.close()
         self._lock.release()
 

@@ -33,7 +33,8 @@ FIELDS: Final = (
     "filetype", "metadata",
 )  # fmt: skip
 ExtractHtml = Callable[[str, str], Document]
-"""(html, url) -> Document, of which title, text, links, dates, author and language are taken."""
+"""(html, url) -> Document, of which title, text, links, dates, author and language are taken. Raises ForageError or
+ValueError; a ForageError that is `retryable` says that the machine failed, and nothing of the html."""
 PageId = Callable[[str], str]
 """URL -> the id of its page, equal for all spellings; raises ForageError or ValueError for what is no URL."""
 
@@ -89,7 +90,7 @@ class Read:
 def read_document(
     line: bytes, extract_html: ExtractHtml | None, limits: IngestLimits, name_page: PageId = page_id
 ) -> Read:
-    """Raises BadLine."""
+    """Raises BadLine, and what `extract_html` raises that may be retried."""
     given, repaired = _parse(line, limits)
     present = {name: value for name, value in given.items() if value is not None}
     unknown = {name: value for name, value in present.items() if name not in FIELDS}
@@ -257,6 +258,8 @@ def _extracted(
     try:
         return extract_html(html, url)
     except (ForageError, ValueError) as error:
+        if isinstance(error, ForageError) and error.retryable:
+            raise  # nobody can mend that in a line
         raise BadLine("html", f"the html could not be read: {error}") from error
 
 

@@ -50,7 +50,8 @@ def import_documents(
     `extract_html` reads lines that carry html; `name_page` makes the id of a line without one, from its URL.
 
     Raises IngestError, whose message names the bad lines (at most 20 of them, and how many there are) and whose
-    `lines` holds (number, field, message); IngestTooLargeError; and what the sink raises. Nothing is stored then.
+    `lines` holds (number, field, message); IngestTooLargeError; what the sink raises; and what `extract_html` raises
+    that may be retried: that is no fault of the lines. Nothing is stored then.
     """
     reader = _Reader(extract_html, name_page, limits or IngestLimits())
     changed = sink.add(reader.documents(read_lines(stream, reader.limits)))

@@ -12,6 +12,7 @@ from crawler.crawl import check, crawl
 from crawler.errors import AddressError, CrawlBusyError, CrawlerError, SettingsError, UrlError
 from crawler.events import CrawlEvent
 from crawler.settings import CrawlSettings
+from crawler.warc import Archive
 from ranking.types import Document
 from tests.crawler.conftest import Crawling, MemorySink, settings
 from tests.web.server import Answer, Request, Site, conditional, page, redirect
@@ -199,6 +200,28 @@ def test_a_sink_that_refuses_stops_the_crawl_and_loses_nothing(site: Site, crawl
     assert crawling.sink.paths() == {"/", "/a"}
     assert site.hits() == {"/": 1, "/a": 1}
     assert (report.run, report.counts.fetched) == (1, 2)
+
+
+def test_an_archive_that_cannot_be_closed_costs_one_crawl(
+    site: Site, crawling: Crawling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails at the very end: a clear error, and the folder is free for the same call."""
+    site.routes |= {"/": page("0")}
+
+    close = Archive.close
+
+    def failing(archive: Archive) -> None:
+        begun = archive._out is not None
+        close(archive)
+        if begun:  # not before the first record
+            raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Archive, "close", failing)
+        with pytest.raises(CrawlerError, match=r"cannot be written down.*Input/output error"):
+            crawling(site.url)
+    crawling(site.url)
+    assert crawling.sink.paths() == {"/"}
 
 
 def test_a_cancelled_crawl_goes_on(site: Site, crawling: Crawling) -> None:

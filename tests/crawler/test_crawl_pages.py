@@ -7,6 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
+from crawler.errors import NoReaderError
 from crawler.frontier import aliases
 from tests.crawler.conftest import Crawling
 from tests.web.server import Answer, Request, Site, page, redirect
@@ -261,11 +262,13 @@ def test_pages_that_break_the_extractor_lose_only_themselves(site: Site, crawlin
 
 
 def test_an_extractor_that_does_not_start(site: Site, crawling: Crawling) -> None:
-    """Nothing hangs: every page says why it could not be read."""
+    """Nothing hangs: the crawl says why it cannot read any page, and with one that starts it goes on."""
     site.routes["/"] = page("0")
-    report = crawling(site.url, extractor="no.such.module:extract")
-    assert report.counts.documents == 0
-    assert "No module named" in crawling.told("skipped")[0].reason
+    with pytest.raises(NoReaderError, match="No module named"):
+        crawling(site.url, extractor="no.such.module:extract")
+    assert crawling.sink.paths() == set()
+    crawling(site.url)
+    assert crawling.sink.paths() == {"/"}
 
 
 def test_hosts_that_never_answer_do_not_hold_up_the_others(site: Site, crawling: Crawling) -> None:

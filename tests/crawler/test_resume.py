@@ -332,3 +332,27 @@ def test_a_folder_deleted_while_it_is_opened(
     if replaced:
         crawling(site.url)
         assert crawling.sink.paths() == {"/"}
+
+
+@pytest.mark.parametrize("failing", ["crawler.workspace.Archive", "crawler.workspace.CrawlLock.check"])
+def test_a_folder_that_cannot_be_opened_leaves_nothing_open(
+    crawling: Crawling, site: Site, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """The database of the frontier is closed, whichever step behind it failed."""
+    site.routes["/"] = page("0")
+    opened: list[Frontier] = []
+
+    class Watched(Frontier):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            opened.append(self)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("crawler.workspace.Frontier", Watched)
+    monkeypatch.setattr(failing, refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        crawling(site.url)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].note("run")

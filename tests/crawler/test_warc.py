@@ -157,3 +157,18 @@ def test_places_that_hold_nothing(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="byte 999999"):
         read_at(tmp_path, Position("forage-00001.warc.gz", 999_999))
     assert list(scan(tmp_path / "nothing")) == []
+
+
+def test_a_file_that_cannot_be_synced_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error comes out once; closed again, there is nothing left to close."""
+    archive = Archive(tmp_path / "warc", size=1 << 20, level=1, software="x")
+    archive._open()
+
+    def failing(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("crawler.warc.os.fsync", failing)
+        with pytest.raises(OSError, match="Input/output error"):
+            archive.close()
+        archive.close()

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from crawler.pool import _Idle
 from indexer.assembly import Assembly
 from indexer.build import build
 from ranking.types import Document
@@ -140,3 +141,26 @@ def test_metadata_may_be_nested_thirty_two_levels_deep(tmp_path: Path, serve: Se
     assert client("POST", DOCUMENTS, sent).status_code == 200
     (document,) = client("POST", "/v1/contents", {"ids": ["deep"]}).json()["documents"]
     assert document["metadata"] == sent["metadata"]
+
+
+def test_a_machine_that_can_read_no_html_is_not_the_sender_s_fault(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 to be asked again, with nothing stored; and asked again, it is."""
+    client = serve(tmp_path)
+    assert client("POST", DOCUMENTS, {"id": "first", "text": "There is one already."}).status_code == 200
+    body = b"\n".join(map(orjson.dumps, [GHOST, {"id": "page", "html": "<p>The quokka in a paragraph.</p>"}]))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("crawler.pool._IDLE", _Idle())
+        patched.setattr("crawler.pool.subprocess.Popen", refuse)
+        response = client("POST", DOCUMENTS, content=body, headers=NDJSON)
+    error = refused(response, 503)
+    assert (error["code"], error["retryable"], response.headers["retry-after"]) == ("no_reader", True, "1")
+    assert "Too many open files" in error["message"]
+    assert found(client, "quokka") == []
+    assert client("POST", DOCUMENTS, content=body, headers=NDJSON).json()["new_or_changed"] == 2
+    assert sorted(found(client, "quokka")) == ["ghost", "page"]
