@@ -2,8 +2,9 @@
 is searched.
 
 Costs are predicted by fixed rates (constants.py), so that the same request gives the same answer on every machine and
-day; nothing is measured. What was given up is named, and `resolved` shows the request that ran. A budget of postings is
-kept by the plan itself (ranking/plan.py). Not for stopping what runs already: tantivy and faiss cannot be.
+day; nothing is measured. What was given up is named; `resolved` shows the request as it was asked, so that it can be
+sent again with more time. A budget of postings is kept by the plan itself (ranking/plan.py). Not for stopping what runs
+already: tantivy and faiss cannot be.
 """
 
 from __future__ import annotations
@@ -20,32 +21,46 @@ from ranking.constants import (
     POSTING_NANOSECONDS,
     SEARCH_MICROSECONDS,
 )
-from ranking.params import Bm25Retriever
+from ranking.params import Bm25Retriever, DenseRetriever
 from ranking.text import tokenize
 from ranking.types import Plan
 
 Change = Callable[[SearchRequest], SearchRequest]
 
+MARKS: Final = 2
+"""Tokens that a model puts around a text."""
+
+WITHOUT_DENSE: Final = "dense"
+"""The step that needs no vector of the query any more."""
+
+FEW_POSTINGS: Final = 1_000
+"""What the words beside the rarest may cost when time is short: some microseconds."""
+
 
 def predicted_ms(request: SearchRequest, plan: Plan) -> float:
     """CPU of the whole search: fixed part, embedding, postings, vectors, evidence on the candidates, opinions."""
     dense = sum(retriever.type == "dense" for retriever in plan.retrievers)
-    embedded = len(tokenize(request.query)) + 2 if dense and not _sent(request) else 0
+    embedded = 0 if plan.vector is None or sends_vector(request) else len(tokenize(request.query)) + MARKS
     candidates = sum(retriever.k for retriever in plan.retrievers)
     candidates = min(candidates, max(plan.statistics.documents, 1))
     opinions = sum(OPINION_MICROSECONDS[stage.type] * min(stage.depth, candidates) for stage in request.rerank)
     return (
         SEARCH_MICROSECONDS / 1e3
         + embedded * EMBEDDING_MICROSECONDS / 1e3
-        + plan.postings * POSTING_NANOSECONDS / 1e6
-        + dense * plan.statistics.passages * PASSAGE_NANOSECONDS / 1e6
+        + recall_ms(plan.postings, dense * plan.statistics.passages)
         + candidates * CANDIDATE_MICROSECONDS / 1e3
         + opinions / 1e3
     )
 
 
-def _sent(request: SearchRequest) -> bool:
-    return any(getattr(retriever, "vector", None) is not None for retriever in request.retrieve)
+def recall_ms(postings: int, passages: int = 0) -> float:
+    """CPU of reading so many postings and so many passages' vectors."""
+    return (postings * POSTING_NANOSECONDS + passages * PASSAGE_NANOSECONDS) / 1e6
+
+
+def sends_vector(request: SearchRequest) -> bool:
+    """Whether the request brings the query's vector, so that none is computed."""
+    return any(isinstance(one, DenseRetriever) and one.vector is not None for one in request.retrieve)
 
 
 def cheaper(request: SearchRequest) -> list[tuple[str, SearchRequest]]:
@@ -86,7 +101,7 @@ def _rare_words(request: SearchRequest) -> SearchRequest:
     """The rarest word of the query, and as many more as cost nothing much."""
     kept = tuple(
         retriever.model_copy(
-            update={"terms": retriever.terms.model_copy(update={"max_postings": 1_000, "min_keep": 1})}
+            update={"terms": retriever.terms.model_copy(update={"max_postings": FEW_POSTINGS, "min_keep": 1})}
         )
         if isinstance(retriever, Bm25Retriever)
         else retriever
@@ -98,7 +113,7 @@ def _rare_words(request: SearchRequest) -> SearchRequest:
 _STEPS: Final[tuple[tuple[str, Change], ...]] = (
     ("rerank", _without_rerank),
     ("precision", _fast),
-    ("dense", _without_dense),
+    (WITHOUT_DENSE, _without_dense),
     ("depth", _shallow),
     ("terms", _rare_words),
 )

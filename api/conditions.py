@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from api.preparing import Prepared
 from ranking.filters import condition_of
 from ranking.params import FilterParams
-from ranking.plan import rules_of
 from ranking.types import All, Node
 
 
@@ -37,9 +36,8 @@ def conditions(prepared: Prepared) -> dict[Node, Failed]:
             condition = condition_of(FilterParams.model_validate({field: value}))
             if condition is not None:
                 named.setdefault(condition, Failed(f"filters.{field}", "filter"))
-    dropped = rules_of(prepared.request).condition
-    for number, node in enumerate(parts_of(dropped) if dropped is not None else ()):
-        named.setdefault(node, Failed(f"drop rule {number}", "rule"))
+    for number, node in prepared.rules.drops:
+        named.setdefault(node, Failed(f"rule:{number} drop", "rule"))
     return named
 
 

@@ -21,6 +21,7 @@ from api.crawls import CrawlJobs
 from api.embeddings import QueryVectors
 from api.errors import InvalidRequestError, NotFoundError
 from api.explaining import explain
+from api.feedback import with_feedback
 from api.lanes import ingest_lines, ingest_objects
 from api.open_requests import ExplainRequest, RecallRequest, SimilarRequest, TermsRequest
 from api.preparing import Stopwatch, prepare
@@ -38,7 +39,7 @@ from api.requests import (
     read_request,
 )
 from api.samples import Samples
-from api.search import Outcome, Surrounding, dry_run, search
+from api.search import Outcome, Surrounding, check_deadline, check_postings, dry_run, search
 from api.session_calls import SessionCalls
 from api.session_door import Reply, SessionDoor
 from api.settings import Settings
@@ -52,6 +53,7 @@ from ranking.errors import ForageError
 from ranking.nearest import nearest
 from ranking.ports import SearchIndex
 from ranking.profiles import merge
+from ranking.retriever_plans import Likeness
 from ranking.shown import shown
 from ranking.signals.catalogue import META_PREFIX, RANK_PREFIX, SIGNALS
 from ranking.types import Floats, SessionState
@@ -117,23 +119,30 @@ class Engine:
 
     def _run(self, tenant: str, request: SearchRequest, session: SessionState) -> Outcome:
         with self._open(tenant, request) as index:
-            # Ages count from the newest date of the generation: the same request gives the same bytes tomorrow.
-            now = index.statistics.newest or 0.0
-            surrounding = self._surrounding(tenant, request.collection)
-            outcome = search(request, index, self._vectors, session, now, surrounding)
-            outcome.body["notices"].extend(self._collections.notices(tenant, request.collection))
-            outcome.body["notices"].extend(lost_characters(request))
-            outcome.body["request_id"] = request.request_id or mint_request_id()
-            return outcome
+            return self._search(tenant, request, session, index)
+
+    def _search(
+        self,
+        tenant: str,
+        request: SearchRequest,
+        session: SessionState,
+        index: SearchIndex,
+        likenesses: Mapping[str, Likeness] | None = None,
+    ) -> Outcome:
+        surrounding = Surrounding(
+            partial(self._synonyms, tenant, request.collection), self._models_of(tenant)[1], likenesses
+        )
+        outcome = search(request, index, self._vectors, session, newest(index), surrounding)
+        outcome.body["notices"].extend(self._collections.notices(tenant, request.collection))
+        outcome.body["notices"].extend(lost_characters(request))
+        outcome.body["request_id"] = request.request_id or mint_request_id()
+        return outcome
 
     @contextmanager
     def _open(self, tenant: str, request: Any) -> Iterator[SearchIndex]:
         """The index of the collection and generation that a request names; errors name its fields."""
         with in_body(), self._collections.open(tenant, request.collection, request.generation) as index:
             yield index
-
-    def _surrounding(self, tenant: str, collection: str) -> Surrounding:
-        return Surrounding(partial(self._synonyms, tenant, collection), self._models_of(tenant)[1])
 
     def _synonyms(self, tenant: str, collection: str) -> dict[str, tuple[str, ...]]:
         """Of the collection's synonyms.txt, read anew for each request that wants them: it is edited by hand."""
@@ -161,17 +170,20 @@ class Engine:
         with correcting(payload), self._open(tenant, request) as index:
             document = resolved(request.document, index, "$.document")
             synonyms = partial(self._synonyms, tenant, request.collection)
-            prepared = prepare(request, index, self._vectors, Stopwatch(), None, synonyms)
-            now = index.statistics.newest or 0.0
-            return explain(request, document, prepared, index, self._models_of(tenant)[1], now)
+            asked, watch = request.model_copy(update={"explain": True}), Stopwatch()
+            prepared = prepare(asked, index, self._vectors, watch, None, synonyms)
+            prepared = with_feedback(prepared, index, newest(index))
+            check_postings(prepared)
+            told = explain(request, document, prepared, index, self._models_of(tenant)[1], newest(index))
+            check_deadline(asked, prepared, watch)
+            return told
 
     def similar(self, payload: Any, tenant: str) -> dict[str, Any]:
         """Documents like a document or a text: a search whose request is in `resolved`."""
         request = read_request(SimilarRequest, payload)
         with self._open(tenant, request) as index:
-            if request.text is None:
-                resolved(request.id or request.url or "", index, "$.id" if request.id else "$.url")
-            return self._run(tenant, search_for(request, index), SessionState()).body
+            made, likenesses = search_for(request, index, self._own_vectors(index))
+            return self._search(tenant, made, SessionState(), index, likenesses).body
 
     def terms(self, payload: Any, tenant: str) -> dict[str, Any]:
         """df, idf, cost, expansions and related words."""
@@ -395,3 +407,8 @@ class Engine:
     def encode(self, text: str) -> Floats:
         """A query's vector."""
         return self._vectors.encode(text)[0]
+
+
+def newest(index: SearchIndex) -> float:
+    """Ages count from the newest date of the generation: the same request gives the same bytes tomorrow."""
+    return index.statistics.newest or 0.0

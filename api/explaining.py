@@ -19,13 +19,14 @@ from api.conditions import Failed, conditions
 from api.open_requests import ExplainRequest
 from api.opinions import OpinionReader
 from api.preparing import Prepared
+from api.search import degraded_by, given_up, resolve
 from indexer.rerankers.registry import Rerankers
 from ranking.counterfactuals import WeightChange, weight_changes
 from ranking.explain import bm25_weight, term_table
 from ranking.params import Params
-from ranking.pipeline import Ordered, order, rank
+from ranking.pipeline import Ordered, order, page_of
 from ranking.ports import SearchIndex
-from ranking.types import Evidence, Plan, SessionState
+from ranking.types import Evidence, SessionState
 from ranking.weights import resolve_weights
 
 SHOWN_CHANGES: Final = 8
@@ -43,9 +44,10 @@ def explain(
     rerankers: Rerankers,
     now: float,
 ) -> dict[str, Any]:
-    """`document` is an id that the index holds."""
-    params = prepared.request.model_copy(update={"explain": True})
-    plan = replace(prepared.plan, include=(document,), needs=prepared.plan.needs | ALL_NEEDS)
+    """`document` is an id that the index holds; `prepared` was made of the request with `explain`, which has every
+    signal computed."""
+    params = prepared.request
+    plan = replace(prepared.plan, include=(document,))
     evidence = index.recall(plan)
     failed: tuple[Failed, ...] = ()
     if document not in evidence.ids:
@@ -61,15 +63,16 @@ def explain(
         probes = None if evidence.probes is None else evidence.probes[: len(plan.probes)]
         evidence = replace(evidence, probes=probes)
     opinions = OpinionReader(rerankers, plan, evidence, index) if params.rerank else None
-    ordered = order(plan, evidence, params, SessionState(), now, opinions)
+    ordered = order(plan, evidence, params, SessionState(), now, opinions, prepared.rules)
+    ranking = page_of(ordered)
     row = evidence.ids.index(document)
-    place = int(np.flatnonzero(ordered.order == row)[0]) + 1
-    ranking = rank(plan, evidence, params, SessionState(), now, opinions)
+    place = ordered.rank_of(row)
     page = [scored.id for scored in ranking.page]
     found_by = {name: int(ranks[row]) for name, ranks in evidence.ranks.items() if ranks[row]}
     lost_at = _lost_at(failed, found_by, document, page, place, params)
     scored = ordered.account([row])[0]
     target = request.target_rank or min(params.max_results, max(place - 1, 1))
+    resolved = resolve(request, plan, prepared.rules)
     return {
         "document": document,
         "rank": None if lost_at in ("filter", "recall") else place,
@@ -87,15 +90,13 @@ def explain(
         "terms_missing": answers.missing_terms(plan, evidence, [row])[0],
         "target_rank": target,
         "ahead": _ahead(ordered, evidence, place),
-        "counterfactuals": _counterfactuals(ordered, plan, evidence, params, now, row, target, opinions),
+        "counterfactuals": _counterfactuals(ordered, prepared, row, target, opinions),
         "query": answers.query_report(plan, prepared.query.operators, evidence.operator_matches, ranking.exact),
-        "resolved": params.model_dump(mode="json", by_alias=True, exclude={"request_id", "document", "target_rank"}),
+        "resolved": {name: value for name, value in resolved.items() if name not in ("document", "target_rank")},
+        "degraded": [*evidence.degraded, *degraded_by(prepared)],
         "generation": index.statistics.generation,
-        "notices": answers.notices(prepared.query.notices, prepared.notices, ranking.notices),
+        "notices": answers.notices(prepared.query.notices, prepared.notices, ranking.notices, given_up(prepared)),
     }
-
-
-ALL_NEEDS: Final = frozenset({"lexical", "positions", "dense", "dense_mean", "vectors", "attributes"})
 
 
 def _tried(evidence: Evidence, document: str, many: int) -> list[bool]:
@@ -145,10 +146,11 @@ def _ahead(ordered: Ordered, evidence: Evidence, place: int) -> list[dict[str, A
 
 
 def _counterfactuals(
-    ordered: Ordered, plan: Plan, evidence: Evidence, params: Params, now: float, row: int, target: int,
-    opinions: OpinionReader | None,
-) -> list[dict[str, Any]]:  # fmt: skip
+    ordered: Ordered, prepared: Prepared, row: int, target: int, opinions: OpinionReader | None
+) -> list[dict[str, Any]]:
     """Single weights that bring the document to the target rank, each checked by ranking again with it."""
+    given = ordered.given
+    params, plan, evidence = given.params, given.plan, given.evidence
     if params.score is not None or ordered.rank_of(row) <= target:
         return []
     weights = resolve_weights(params, plan)
@@ -157,7 +159,8 @@ def _counterfactuals(
     for change in changes[:SHOWN_CHANGES]:
         for weight in _rounded(change):
             tried = params.model_copy(update={"weights": {**params.weights, change.signal: weight}})
-            place = order(plan, evidence, tried, SessionState(), now, opinions).rank_of(row)
+            again = order(plan, evidence, tried, SessionState(), given.now, opinions, prepared.rules)
+            place = again.rank_of(row)
             if place <= target:
                 told.append({"change": {"weights": {change.signal: weight}}, "from": change.before, "rank": place})
                 break

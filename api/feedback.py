@@ -6,8 +6,6 @@ are in the trace. Not for feedback that a session was given.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from api.preparing import Prepared
 from ranking.constants import FEEDBACK_PASSAGES
 from ranking.feedback import feedback_words, moved_vector
@@ -18,18 +16,23 @@ from ranking.retriever_plans import own_words
 from ranking.types import SessionState
 
 
+def with_feedback(prepared: Prepared, index: SearchIndex, now: float) -> Prepared:
+    """As the request asks: `prepared` itself, or the plan of its second search."""
+    return _second(prepared, index, now) if wanted(prepared) else prepared
+
+
 def wanted(prepared: Prepared) -> bool:
     """Whether the request asks for it, and has something to give it to."""
     feedback = prepared.request.expand.feedback
     return bool(feedback.docs and ((feedback.terms and feedback.weight) or feedback.dense))
 
 
-def second(prepared: Prepared, index: SearchIndex, now: float) -> Prepared:
+def _second(prepared: Prepared, index: SearchIndex, now: float) -> Prepared:
     """The plan with the words and the vector that the best documents of a first, stateless search suggest."""
     feedback = prepared.request.expand.feedback
     params = prepared.request.model_copy(update={"rerank": (), "explain": False, "score": None})
     evidence = index.recall(prepared.plan)
-    ordered = order(prepared.plan, evidence, params, SessionState(), now)
+    ordered = order(prepared.plan, evidence, params, SessionState(), now, rules=prepared.rules)
     rows = ordered.order[: feedback.docs].tolist()
     ids = [evidence.ids[row] for row in rows]
     if not ids:
@@ -54,5 +57,4 @@ def second(prepared: Prepared, index: SearchIndex, now: float) -> Prepared:
     if vector is not None and feedback.dense:
         best = dict(reversed([(document, ordinal) for document, ordinal in chosen]))
         vector = moved_vector(vector, index.passage_vectors(list(best.items())), feedback.dense)
-    made = prepared.again(vector, words)
-    return replace(made, plan=replace(made.plan, vector=vector))
+    return prepared.again(vector, words)

@@ -14,7 +14,7 @@ import numpy as np
 from indexer.rerankers.registry import Rerankers
 from ranking.constants import OPINION_PASSAGES
 from ranking.passages import choose_passages
-from ranking.ports import SearchIndex
+from ranking.ports import Reranker, SearchIndex
 from ranking.rerank_params import RerankStage, TreesStage
 from ranking.signals.catalogue import Signals
 from ranking.types import Evidence, Floats, Longs, Plan
@@ -23,11 +23,13 @@ DEFAULT_MODEL: Final = "default"
 
 
 class OpinionReader:
-    """The opinions on the candidates of one search; passed to ranking as a function of (stage, rows, signals)."""
+    """The opinions on the candidates of one search; passed to ranking as a function of (stage, rows, signals). A model
+    reads a document once, however often the candidates are ranked: what it says does not depend on the others."""
 
     def __init__(self, rerankers: Rerankers, plan: Plan, evidence: Evidence, index: SearchIndex) -> None:
         self._rerankers, self._plan, self._evidence, self._index = rerankers, plan, evidence, index
         self._texts: dict[str, list[str]] = {}
+        self._said: dict[tuple[str, str | None], dict[str, float]] = {}
 
     def __call__(self, stage: RerankStage, rows: Longs, signals: Signals) -> Floats:
         if isinstance(stage, TreesStage):
@@ -35,13 +37,20 @@ class OpinionReader:
             features = {name: values[rows] for name, values in zip(signals.names, signals.values, strict=True)}
             return trees.score(features, len(rows)).astype(np.float32)
         ids = [self._evidence.ids[row] for row in rows.tolist()]
-        texts = self._read(ids)
-        flat = [text for own in texts for text in own]
-        model = self._rerankers.get(stage.type, None if stage.model == DEFAULT_MODEL else stage.model)
-        said = model.score(self._plan.query.meaning or self._plan.query.text, flat)
+        name = None if stage.model == DEFAULT_MODEL else stage.model
+        said = self._said.setdefault((stage.type, name), {})
+        unread = [document for document in ids if document not in said]
+        if unread:
+            said.update(zip(unread, self._ask(self._rerankers.get(stage.type, name), self._read(unread)), strict=True))
+        return np.array([said[document] for document in ids], np.float32)
+
+    def _ask(self, model: Reranker, texts: list[list[str]]) -> list[float]:
+        """The highest opinion on each document's texts."""
+        said = model.score(self._plan.query.meaning or self._plan.query.text, [text for own in texts for text in own])
         ends = np.cumsum([len(own) for own in texts])
         starts = np.concatenate(([0], ends[:-1])).astype(np.int64)
-        return np.asarray(np.maximum.reduceat(said, starts), np.float32)
+        best: list[float] = np.maximum.reduceat(said, starts).tolist()
+        return best
 
     def _read(self, ids: list[str]) -> list[list[str]]:
         """The best passages of each document, title and headings before the text; at least one text each."""

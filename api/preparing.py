@@ -9,21 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
-from api.budget import cheaper, predicted_ms
+from api.budget import WITHOUT_DENSE, cheaper, predicted_ms, sends_vector
 from api.embeddings import QueryVectors
-from api.errors import InvalidRequestError
 from api.requests import SearchRequest
 from api.surroundings import surroundings
 from ranking.expand import Feedback
-from ranking.params import DenseRetriever
 from ranking.plan import plan as make_plan
+from ranking.plan import rules_of
 from ranking.ports import SearchIndex
 from ranking.query import parse
-from ranking.retriever_plans import Surroundings
+from ranking.retriever_plans import Likeness, Surroundings
+from ranking.rules import CompiledRules
 from ranking.types import Floats, Notice, Plan, Query, SessionState, Stage
 
 Synonyms = Callable[[], Mapping[str, Sequence[str]]]
@@ -54,13 +53,14 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`request` is the one that runs: the one that came, unless a budget made it cheaper. `asked` is the one that came;
-    `degraded` names what was given up, `predicted_ms` what the plan will cost."""
+    """`request` is the one that runs: the one that came, unless a budget made it cheaper. `asked` is the one that came,
+    `rules` its rules; `degraded` names what was given up, `predicted_ms` what the plan will cost."""
 
     asked: SearchRequest
     request: SearchRequest
     query: Query
     plan: Plan
+    rules: CompiledRules
     around: Surroundings
     synonyms: Mapping[str, Sequence[str]]
     predicted_ms: float
@@ -69,9 +69,9 @@ class Prepared:
     feedback: Feedback = field(default=())
 
     def again(self, vector: Floats | None, feedback: Feedback) -> Prepared:
-        """The same with the words and the vector of relevance feedback."""
-        plan = _plan(self.request, self.query, vector, self.around, self.synonyms, feedback)
-        return replace(self, plan=plan, feedback=feedback)
+        """The same with the words of relevance feedback, and the vector where it moved that."""
+        planned = _planner(self.query, self.around, self.synonyms, self.rules, feedback, vector)
+        return replace(self, plan=planned(self.request, self.plan.vector), feedback=feedback)
 
 
 def prepare(
@@ -83,92 +83,78 @@ def prepare(
     synonyms: Synonyms | None = None,
     *,
     embed: bool = True,
+    likenesses: Mapping[str, Likeness] | None = None,
 ) -> Prepared:
-    """Query -> vector -> plan -> a plan within the budget. Without `embed` the vector is one that says nothing: enough
-    to know what a search would do and cost."""
+    """Query -> plan -> a plan within the budget -> vector. Without `embed` the vector is one that says nothing, as it
+    is while the budget decides: enough to know what a search would do and cost. `likenesses`: those known already, by
+    retriever."""
     query = parse(request.query)
     watch.lap("parse")
-    encode, notices = query_vector(request, query, index, vectors, embed)
-    vector = encode() if encode is not None else None
-    watch.lap("embed")
-    around = surroundings(request.retrieve, index, vectors, session or SessionState())
+    text, notices = text_to_embed(request, query, index, vectors)
+    vector = None if text is None else _nothing(index.statistics.dimension)
+    rules = rules_of(request)
+    around = surroundings(request.retrieve, index, vectors if embed else None, session or SessionState(), likenesses)
     own = synonyms() if synonyms is not None and request.expand.collection_synonyms else {}
-    plan = _plan(request, query, vector, around, own)
+    planned = _planner(query, around, own, rules)
+    plan = planned(request, vector)
     cost = predicted_ms(request, plan)
     ran, degraded = request, []
     if request.budget.ms is not None:
         for name, less in cheaper(request):
             if cost <= request.budget.ms:
                 break
-            ran, plan = less, _plan(less, query, vector, around, own)
+            vector = None if name == WITHOUT_DENSE else vector
+            ran, plan = less, planned(less, vector)
             degraded.append(f"budget.ms:{name}")
             cost = predicted_ms(ran, plan)
     watch.lap("plan", len(query.terms), len(plan.terms))
-    return Prepared(request, ran, query, plan, around, own, cost, notices, tuple(degraded))
+    if embed and vector is not None and vectors is not None and text is not None:
+        plan = replace(plan, vector=vectors.encode(text)[0])
+        watch.lap("embed")
+    return Prepared(request, ran, query, plan, rules, around, own, cost, notices, tuple(degraded))
 
 
-def _plan(
-    request: SearchRequest,
+def _planner(
     query: Query,
-    vector: Floats | None,
     around: Surroundings,
     synonyms: Mapping[str, Sequence[str]],
+    rules: CompiledRules,
     feedback: Feedback = (),
-) -> Plan:
-    return make_plan(
-        query, request, around.statistics, around.lookup, vector, around=around, synonyms=synonyms, feedback=feedback
+    moved: Floats | None = None,
+) -> Callable[[SearchRequest, Floats | None], Plan]:
+    return lambda request, vector: make_plan(
+        query,
+        request,
+        around.statistics,
+        around.lookup,
+        vector,
+        around=around,
+        synonyms=synonyms,
+        feedback=feedback,
+        moved=moved,
+        rules=rules,
     )
 
 
-def query_vector(
-    request: SearchRequest, query: Query, index: SearchIndex, vectors: QueryVectors | None, embed: bool = True
-) -> tuple[Callable[[], Floats] | None, tuple[Notice, ...]]:
-    """How to get the vector that the request sent, or the one of the query's text; None when nothing would use it."""
-    dense = [
-        (place, retriever)
-        for place, retriever in enumerate(request.retrieve)
-        if isinstance(retriever, DenseRetriever) and retriever.vector is not None
-    ]
+def text_to_embed(
+    request: SearchRequest, query: Query, index: SearchIndex, vectors: QueryVectors | None
+) -> tuple[str | None, tuple[Notice, ...]]:
+    """The text whose vector is the query's; None when the request sent a vector, or nothing can be done with one."""
     statistics = index.statistics
-    sent = [client_vector(one.vector or (), statistics.dimension, place) for place, one in dense]
-    if sent:
-        return partial(_given, sent[0]), ()
-    if vectors is None or statistics.embedder is None or not statistics.passages or not query.meaning.strip():
+    if sends_vector(request) or vectors is None or statistics.embedder is None:
         return None, ()
-    if not embed:
-        return partial(_nothing, statistics.dimension), ()
+    if not statistics.passages or not query.meaning.strip():
+        return None, ()
     if vectors.embedder.id != statistics.embedder:
         message = (
             f"vectors of this collection come from {statistics.embedder}, this server has {vectors.embedder.id}: "
             "the dense retriever was left out; rebuild with `forage index --rebuild` or set FORAGE_MODEL"
         )
         return None, (Notice("embedder_mismatch", message),)
-    text = f"{request.why}\n{query.meaning}" if request.why else query.meaning
-    return partial(_encoded, vectors, text), ()
-
-
-def _given(vector: Floats) -> Floats:
-    return vector
-
-
-def _encoded(vectors: QueryVectors, text: str) -> Floats:
-    return vectors.encode(text)[0]
+    return f"{request.why}\n{query.meaning}" if request.why else query.meaning, ()
 
 
 def _nothing(dimension: int) -> Floats:
     vector = np.zeros(dimension, np.float32)
     vector[0] = 1.0
     return vector
-
-
-def client_vector(sent: tuple[float, ...], dimension: int, place: int) -> Floats:
-    """The client's vector at unit length; refused when it is of another size or zero."""
-    vector = np.asarray(sent, dtype=np.float32)
-    length = float(np.linalg.norm(vector))
-    if vector.shape[0] != dimension or not length:
-        raise InvalidRequestError(
-            f"the query vector has {vector.shape[0]} numbers and length {length:g}; it needs {dimension}, not all 0",
-            path=f"$.retrieve[{place}].vector",
-            hint="embed with the model that GET /v1/describe names",
-        )
-    return np.asarray(vector / length, dtype=np.float32)

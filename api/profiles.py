@@ -22,14 +22,11 @@ from api.corrections import correcting
 from api.errors import AlreadyExistsError, InvalidRequestError, NotFoundError
 from api.requests import SearchRequest, read_request
 from indexer.storage import storage_full, sync_folder
-from ranking.diversify import caps_of
-from ranking.filters import condition_of
+from ranking.checks import check_params
 from ranking.nearest import near, nearest
 from ranking.params import Params
 from ranking.profiles import PROFILES
-from ranking.rules import normalise
 from ranking.shown import shown
-from ranking.weights import check_names, score_of
 
 FOLDER: Final = ".profiles"
 """Below the data folder; no collection can be called so."""
@@ -152,11 +149,7 @@ def _params_of(payload: Any) -> tuple[dict[str, Any], list[str]]:
         )
     with correcting(params):
         request = read_request(SearchRequest, {**params, "query": "profile"})
-        check_names(request)
-        score_of(request)
-        normalise(request.rules)
-        caps_of(request.diversify)
-        condition_of(request.filters)
+        check_params(request)
     return params, ignored
 
 

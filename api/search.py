@@ -6,13 +6,14 @@ for HTTP. The only clocks here are the caller's `now` and the stopwatch of the t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
 from api import answers, feedback
 from api.answers import Hit
+from api.budget import recall_ms
 from api.conditions import conditions, parts_of
 from api.embeddings import QueryVectors
 from api.errors import DeadlineError
@@ -22,12 +23,12 @@ from api.preparing import Prepared, Stopwatch, Synonyms, prepare
 from api.reading import Reading
 from api.requests import SearchRequest
 from indexer.rerankers.registry import Rerankers
-from ranking.constants import PASSAGE_NANOSECONDS, POSTING_NANOSECONDS
 from ranking.params import Params
 from ranking.pipeline import rank
-from ranking.plan import OVER_POSTINGS, cost, grouped_cost, searched
+from ranking.plan import OVER_BUDGET, cost, grouped_cost, searched
 from ranking.ports import SearchIndex
-from ranking.rules import normalise
+from ranking.retriever_plans import Likeness
+from ranking.rules import CompiledRules
 from ranking.shown import cut
 from ranking.types import Evidence, Notice, Plan, PlannedRetriever, Ranking, SessionState, Shown
 from ranking.units import conjunction
@@ -53,10 +54,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Surrounding:
-    """What a search may need beside the index: the collection's synonyms and the models of rerank stages."""
+    """What a search may need beside the index: the collection's synonyms, the models of rerank stages, and likenesses
+    that were made before, by retriever."""
 
     synonyms: Synonyms | None = None
     rerankers: Rerankers | None = None
+    likenesses: Mapping[str, Likeness] | None = None
 
 
 def search(
@@ -69,11 +72,12 @@ def search(
 ) -> Outcome:
     """Parse, embed, plan, recall, rank, choose passages, fetch, write down."""
     watch = Stopwatch()
-    prepared = prepare(request, index, vectors, watch, session, surrounding.synonyms)
+    prepared = prepare(request, index, vectors, watch, session, surrounding.synonyms, likenesses=surrounding.likenesses)
     if feedback.wanted(prepared):
-        prepared = feedback.second(prepared, index, now)
+        prepared = feedback.with_feedback(prepared, index, now)
         watch.lap("feedback", 0, len(prepared.feedback))
     asked, request, query, plan = prepared.asked, prepared.request, prepared.query, prepared.plan
+    check_postings(prepared)
     check_deadline(asked, prepared, watch)
     evidence = index.recall(plan)
     watch.lap("recall", 0, evidence.size)
@@ -85,24 +89,19 @@ def search(
     opinions = None
     if request.rerank and surrounding.rerankers is not None:
         opinions = OpinionReader(surrounding.rerankers, plan, evidence, index)
-    ranking = rank(plan, evidence, request, session, now, opinions)
+    ranking = rank(plan, evidence, request, session, now, opinions, prepared.rules)
     watch.lap("rank", evidence.size, len(ranking.page))
     hits = assemble(ranking, plan, index, request, session, reading)
     watch.lap("fetch", len(ranking.page), len(hits))
     facets = facets_of(request, plan, index)
     if facets:
         watch.lap("facets", evidence.allowed, len(facets))
-    resolved = resolve(asked, plan)
+    resolved = resolve(asked, plan, prepared.rules)
     stub_ids = [stub.id for stub in ranking.stubs]
     stored = dict(zip(stub_ids, index.fetch(stub_ids), strict=True)) if stub_ids else {}
     hits = answers.trim(hits, request.content)
     results = answers.results(hits, evidence, plan, request)
-    degraded = [
-        *evidence.degraded,
-        *(notice.code for notice in prepared.notices),
-        *prepared.degraded,
-        *cut_terms(request, plan),
-    ]
+    degraded = [*evidence.degraded, *degraded_by(prepared)]
     body = {
         "request_id": request.request_id,
         "session_id": None,
@@ -145,13 +144,44 @@ def check_deadline(
         )
 
 
+def check_postings(prepared: Prepared) -> None:
+    """With `on_exceed: fail`, 408 for a plan that reads more postings than its budget: nothing was searched yet."""
+    budget, postings = prepared.asked.budget, prepared.plan.postings
+    if budget.postings is not None and budget.on_exceed == "fail" and postings > budget.postings:
+        raise DeadlineError(
+            f"the plan reads {postings:,} postings, its budget is {budget.postings:,}",
+            path="$.budget.postings",
+            hint="POST /v1/plan tells what each term costs; or let it degrade: budget.on_exceed: degrade",
+            results=(),
+        )
+
+
+def degraded_by(prepared: Prepared) -> list[str]:
+    """What was given up before searching, by name: for an embedder that does not fit, for time, for postings."""
+    budget, plan = prepared.asked.budget.postings, prepared.plan
+    over = budget is not None and (plan.postings > budget or any(term.why == OVER_BUDGET for term in plan.terms))
+    return [
+        *(notice.code for notice in prepared.notices),
+        *prepared.degraded,
+        *(["budget.postings"] if over else []),
+    ]
+
+
 def given_up(prepared: Prepared) -> tuple[Notice, ...]:
-    """What a budget of time cost, in words."""
-    if not prepared.degraded:
-        return ()
-    what = ", ".join(name.partition(":")[2] for name in prepared.degraded)
-    message = f"to fit {prepared.asked.budget.ms:g} ms this was given up before searching: {what}"
-    return (Notice("budget_degraded", message),)
+    """What a budget of time or of postings cost, in words."""
+    told = []
+    if prepared.degraded:
+        what = ", ".join(name.partition(":")[2] for name in prepared.degraded)
+        message = f"to fit {prepared.asked.budget.ms:g} ms this was given up before searching: {what}"
+        told.append(Notice("budget_degraded", message))
+    budget, postings = prepared.asked.budget.postings, prepared.plan.postings
+    if budget is not None and postings > budget:
+        message = (
+            f"{postings:,} postings are read, over the budget of {budget:,}: the first word, required words and words "
+            "that a prefix, regex, fuzzy or like retriever stands for are never left out"
+        )
+        told.append(Notice("budget_exceeded", message))
+    return tuple(told)
 
 
 def facets_of(request: SearchRequest, plan: Plan, index: SearchIndex) -> dict[str, Any]:
@@ -169,12 +199,6 @@ def not_executed(request: SearchRequest) -> tuple[Notice, ...]:
     if request.effort == "standard":
         return ()
     return (Notice("not_executed", "effort had no effect: this version always runs a full search"),)
-
-
-def cut_terms(request: SearchRequest, plan: Plan) -> list[str]:
-    """What a budget of postings cost: the name of the budget, when recall had to drop a term for it."""
-    over = request.budget.postings is not None and any(term.why == OVER_POSTINGS for term in plan.terms)
-    return ["budget.postings"] if over else []
 
 
 def emptied(prepared: Prepared, evidence: Evidence, index: SearchIndex) -> tuple[Notice, ...]:
@@ -230,13 +254,13 @@ def _shown(rank: int, hit: Hit, hashed: frozenset[int]) -> Shown:
     )
 
 
-def resolve(request: SearchRequest, plan: Plan) -> dict[str, Any]:
+def resolve(request: SearchRequest, plan: Plan, rules: CompiledRules) -> dict[str, Any]:
     """The whole request with every default filled in, itself a valid request. The retry key is left out: sent
     again it would replay this answer."""
     body = request.model_dump(mode="json", by_alias=True)
     body["weights"] = resendable(resolve_weights(request, plan), request)
     body["request_id"] = None
-    body["rules"] = [rule.model_dump(mode="json") for rule in normalise(request.rules)]
+    body["rules"] = [rule.model_dump(mode="json") for rule in rules.rules]
     return body
 
 
@@ -246,18 +270,25 @@ def dry_run(prepared: Prepared, index: SearchIndex) -> dict[str, Any]:
     matches = index.count(plan.condition)
     counts = [-1 if operator.node is None else index.count(operator.node) for operator in query.operators]
     return {
-        "resolved": resolve(prepared.asked, plan),
+        "resolved": resolve(prepared.asked, plan, prepared.rules),
         "query": answers.query_report(plan, query.operators, counts, None),
         "stages": [
             {"name": f"recall.{retriever.name}", **predicted_cost(retriever, plan)} for retriever in plan.retrievers
         ],
         "predicted_ms": round(prepared.predicted_ms, 3),
-        "degraded": list(prepared.degraded),
+        "degraded": degraded_by(prepared),
         "matches": {"estimate": matches, "low": matches, "high": matches},
         "facets": facets_of(prepared.request, plan, index),
         "generation": index.statistics.generation,
-        "notices": answers.notices(query.notices, prepared.notices, given_up(prepared)),
+        "notices": answers.notices(query.notices, prepared.notices, given_up(prepared), not_predicted(prepared)),
     }
+
+
+def not_predicted(prepared: Prepared) -> tuple[Notice, ...]:
+    """What a dry run cannot know, for it searches nothing."""
+    if not feedback.wanted(prepared):
+        return ()
+    return (Notice("feedback_not_predicted", "the words that relevance feedback adds are known once it has searched"),)
 
 
 def predicted_cost(retriever: PlannedRetriever, plan: Plan) -> dict[str, Any]:
@@ -269,5 +300,5 @@ def predicted_cost(retriever: PlannedRetriever, plan: Plan) -> dict[str, Any]:
     vectors = plan.statistics.passages if retriever.type == "dense" else 0
     return {
         "postings": postings,
-        "ms": round(postings * POSTING_NANOSECONDS / 1e6 + vectors * PASSAGE_NANOSECONDS / 1e6, 4),
+        "ms": round(recall_ms(postings, vectors), 4),
     }

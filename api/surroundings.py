@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -35,16 +36,21 @@ CONSIDERED: Final = 400
 
 
 def surroundings(
-    retrieve: Sequence[Retriever], index: SearchIndex, vectors: QueryVectors | None, session: SessionState
+    retrieve: Sequence[Retriever],
+    index: SearchIndex,
+    vectors: QueryVectors | None,
+    session: SessionState,
+    known: Mapping[str, Likeness] | None = None,
 ) -> Surroundings:
-    """Raises NotFoundError, with its path and the nearest ids, for a document that is not there."""
-    likenesses: dict[str, Likeness] = {}
+    """`known`: likenesses that were made before, by name of a retriever. Raises NotFoundError, with its path and the
+    nearest ids, for a document that is not there."""
+    likenesses: dict[str, Likeness] = dict(known or {})
     ids: dict[str, tuple[str, ...]] = {}
     earlier: Sequence[tuple[int, Sequence[str]]] = ()
     for place, retriever in enumerate(retrieve):
         path = f"$.retrieve[{place}]"
         match retriever:
-            case LikeRetriever():
+            case LikeRetriever() if retriever.name not in likenesses:
                 likenesses[retriever.name] = likeness_of(retriever, index, vectors, path)
             case IdsRetriever():
                 found = (index.resolve(reference) for reference in retriever.ids)
@@ -53,9 +59,8 @@ def surroundings(
                 resolved(retriever.of, index, f"{path}.of")
             case SessionRetriever():
                 earlier = shown_before(session)
-    return Surroundings(
-        index.statistics, index.term_statistics, index.vocabulary, index.quantiles, likenesses, earlier, ids
-    )
+    vocabulary = cache(index.vocabulary)  # several retrievers, a budget and feedback plan with the same words
+    return Surroundings(index.statistics, index.term_statistics, vocabulary, index.quantiles, likenesses, earlier, ids)
 
 
 def shown_before(session: SessionState) -> list[tuple[int, list[str]]]:

@@ -11,6 +11,8 @@ from typing import Final
 
 from ranking.constant_table import CONSTANTS as CONSTANTS  # with every row below
 from ranking.constant_table import define as define
+from ranking.limits import MAX_EXPANDED_WORDS as MAX_EXPANDED_WORDS
+from ranking.limits import MAX_META_SIGNALS as MAX_META_SIGNALS
 
 # ---------------------------------------------------------------- the query parser
 

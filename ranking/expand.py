@@ -9,10 +9,11 @@ is how words match (Plan.stem) and adds none. Not for choosing feedback words: s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from ranking.constants import EXPANDED_WORDS, FUZZY_FIXED_CHARACTERS, MAX_ADDED_TERMS, MIN_PREFIX_CHARACTERS
 from ranking.params import ExpandParams
-from ranking.retriever_plans import Surroundings, near_words, own_words
+from ranking.retriever_plans import Surroundings, is_long_enough, near_words, own_words, rarest
 from ranking.text import tokenize
 from ranking.types import Query, ScoredTerm
 
@@ -31,15 +32,17 @@ def added_terms(
     own = own_words(query)
     there = {term.token for term in query.terms}
     found: dict[str, ScoredTerm] = {}
-    for term in (
-        *_synonyms(own, expand.synonyms, expand.weight, "synonym"),
-        *(_synonyms(own, collection_synonyms, expand.weight, "collection") if expand.collection_synonyms else ()),
-        *_variants(own, expand, around),
-        *(ScoredTerm(token, boost, source="feedback") for token, boost in feedback),
+    for term in chain(
+        _synonyms(own, expand.synonyms, expand.weight, "synonym"),
+        _synonyms(own, collection_synonyms, expand.weight, "collection") if expand.collection_synonyms else (),
+        _variants(own, expand, around),
+        (ScoredTerm(token, boost, source="feedback") for token, boost in feedback),
     ):
         if term.token not in there:
             found.setdefault(term.token, term)
-    return tuple(found.values())[:MAX_ADDED_TERMS]
+        if len(found) == MAX_ADDED_TERMS:  # variants cost a look-up each: none is made for what would be cut off
+            break
+    return tuple(found.values())
 
 
 def _synonyms(
@@ -58,12 +61,14 @@ def _synonyms(
 
 
 def _variants(own: Sequence[str], expand: ExpandParams, around: Surroundings) -> Iterable[ScoredTerm]:
-    """Words of the vocabulary that are written nearly so, or begin so; as they are written, never stemmed."""
-    for word in own if expand.fuzzy else ():
+    """Words of the vocabulary that are written nearly so, or begin so; as they are written, never stemmed. Of the
+    MAX_EXPANDED_WORDS rarest words that are long enough, the rarest first."""
+    if around.vocabulary is None:
+        return
+    for word in rarest([word for word in own if is_long_enough(word)], around) if expand.fuzzy else ():
         for token in near_words(around, word, expand.fuzzy, FUZZY_FIXED_CHARACTERS, EXPANDED_WORDS)[1:]:
             yield ScoredTerm(token, expand.weight, exact=True, source=f"fuzzy:{word}")
-    for word in own if expand.prefix and around.vocabulary is not None else ():
-        if len(word) > MIN_PREFIX_CHARACTERS and around.vocabulary is not None:
-            for one in around.vocabulary("prefix", word, limit=EXPANDED_WORDS + 1):
-                if one.token != word:
-                    yield ScoredTerm(one.token, expand.weight, exact=True, source=f"prefix:{word}")
+    for word in rarest([word for word in own if len(word) > MIN_PREFIX_CHARACTERS], around) if expand.prefix else ():
+        for one in around.vocabulary("prefix", word, limit=EXPANDED_WORDS + 1):
+            if one.token != word:
+                yield ScoredTerm(one.token, expand.weight, exact=True, source=f"prefix:{word}")

@@ -1,4 +1,4 @@
-"""Why a candidate stands where it stands: given its score's account and the evidence, returns a JSON-ready dict.
+"""What each word of a query gave a candidate in each field: given the evidence, returns JSON-ready rows.
 
 The term x field table splits the signal bm25: a term's part goes to fields in proportion to their weighted,
 length-normalised frequencies, so the table sums to the signal. Not for whole rankings: rows are made one by one.
@@ -15,27 +15,6 @@ from ranking.params import Params
 from ranking.signals.input import SignalInput
 from ranking.signals.lexical import merged, normalised, shares
 from ranking.types import FIELDS, Doubles, Evidence, Plan, Scored, SessionState
-
-
-def explain(scored: Scored, plan: Plan, evidence: Evidence, params: Params) -> dict[str, Any]:
-    """`contributions` sum to `score`; the `contribution`s in `terms` sum to the signal bm25, `weighted` by its weight
-    to its contribution. `scored` must come from the same plan, evidence and params."""
-    weight = bm25_weight(scored)
-    return {
-        "id": scored.id,
-        "score": scored.score,
-        "stateless_rank": scored.stateless_rank,
-        "signals": dict(scored.signals),
-        "signals_missing": list(scored.signals_missing),
-        "contributions": dict(scored.contributions),
-        "moves": list(scored.moves),
-        "seen": None
-        if scored.seen is None
-        else {"seq": scored.seen.seq, "rank": scored.seen.rank, "by": list(scored.seen.by)},
-        "updated": scored.updated,
-        "found_by": {name: int(ranks[scored.row]) for name, ranks in evidence.ranks.items() if ranks[scored.row]},
-        "terms": term_table(plan, evidence, params, scored.row, weight),
-    }
 
 
 def term_table(plan: Plan, evidence: Evidence, params: Params, row: int, weight: float) -> list[dict[str, Any]]:

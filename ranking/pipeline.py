@@ -7,7 +7,7 @@ recall (ports.SearchIndex), for fetching what is shown, or for timing (`stages` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +16,12 @@ from ranking.certificate import exact
 from ranking.diversify import arrange
 from ranking.params import Params
 from ranking.plan import rules_of
-from ranking.rules import with_pins
+from ranking.rules import CompiledRules, with_pins
 from ranking.scores import SEEN_ENTRY as SEEN_ENTRY
-from ranking.scores import Opinions, Sheet, score, signals_of
+from ranking.scores import Opinions, Sheet, by_score, score, signals_of
 from ranking.seen import mark_of
 from ranking.signals.catalogue import Signals, compute
-from ranking.signals.input import SignalInput, rows_by_id
+from ranking.signals.input import SignalInput
 from ranking.types import Doubles, Evidence, Longs, Mask, Notice, Plan, Ranking, Scored, SeenMark, SessionState, Stub
 from ranking.weights import catalogue_of, relevance_of, resolve_weights, score_of, signals_read, stood_in
 
@@ -47,9 +47,16 @@ class Ordered:
 
 
 def order(
-    plan: Plan, evidence: Evidence, params: Params, session: SessionState, now: float, opinions: Opinions | None = None
+    plan: Plan,
+    evidence: Evidence,
+    params: Params,
+    session: SessionState,
+    now: float,
+    opinions: Opinions | None = None,
+    rules: CompiledRules | None = None,
 ) -> Ordered:
-    """Signals -> scores (scores.py) -> order. `now` is epoch seconds; `opinions` gives what rerank stages ask for.
+    """Signals -> scores (scores.py) -> order. `now` is epoch seconds; `opinions` gives what rerank stages ask for;
+    `rules` are the request's, when they are compiled already.
 
     Raises ParamsError for unknown names and faults of an expression, SignalError for a defect of a signal.
     """
@@ -59,20 +66,30 @@ def order(
     weights = resolve_weights(params, plan)
     expression = score_of(params)
     signals = compute_signals(given, weights)
-    sheet = score(given, signals, weights, expression, rules_of(params), opinions)
+    sheet = score(given, signals, weights, expression, rules or rules_of(params), opinions)
     return Ordered(given, signals, sheet, by_score(sheet.score, evidence.ids))
 
 
 def rank(
-    plan: Plan, evidence: Evidence, params: Params, session: SessionState, now: float, opinions: Opinions | None = None
+    plan: Plan,
+    evidence: Evidence,
+    params: Params,
+    session: SessionState,
+    now: float,
+    opinions: Opinions | None = None,
+    rules: CompiledRules | None = None,
 ) -> Ranking:
-    """As `order`, then page and stubs -> account."""
-    made = order(plan, evidence, params, session, now, opinions)
+    """As `order`, then `page_of` it."""
+    return page_of(order(plan, evidence, params, session, now, opinions, rules))
+
+
+def page_of(made: Ordered) -> Ranking:
+    """Page and stubs -> account."""
     given, sheet = made.given, made.sheet
-    before = made.order if sheet.stateless is sheet.score else by_score(sheet.stateless, evidence.ids)
+    params, ids = given.params, given.evidence.ids
+    before = made.order if sheet.stateless is sheet.score else by_score(sheet.stateless, ids)
     natural, shown, moves = pages(before, made.order, sheet, given, made.signals)
     unseen = unseen_recalled(given)
-    stubs = stubs_of(natural, shown, given)
     account = Account(given, made.signals, sheet, stateless_ranks(natural, before), moves)
     best = made.order[: params.max_results].tolist()
     wanted = list(dict.fromkeys([*shown, *best]))
@@ -80,8 +97,8 @@ def rank(
     return Ranking(
         page=tuple(scored[row] for row in shown),
         scored=tuple(scored[row] for row in best),
-        stubs=stubs,
-        exact=exact(plan, params, evidence, made.signals.column("bm25")),
+        stubs=stubs_of(natural, shown, given),
+        exact=exact(given.plan, params, given.evidence, made.signals.column("bm25")),
         exhausted=unseen < params.max_results,
         unseen=unseen,
         notices=(*sheet.notices, *notices(natural, shown, given)),
@@ -107,12 +124,6 @@ def compute_signals(given: SignalInput, weights: Mapping[str, float]) -> Signals
         return compute(given, specs.values())
     read = signals_read(params, weights)
     return compute(given, [spec for name, spec in specs.items() if name in read])
-
-
-def by_score(scores: Doubles, ids: Sequence[str]) -> Longs:
-    """[n] rows by (-score, id)."""
-    by_id = rows_by_id(ids)
-    return by_id[np.argsort(-scores[by_id], kind="stable")]
 
 
 # ---------------------------------------------------------------- places

@@ -22,7 +22,7 @@ from ranking.params import DenseRetriever, Params, TermBudget
 from ranking.retriever_plans import Lookup as Lookup
 from ranking.retriever_plans import Surroundings, planned_retrievers
 from ranking.retriever_plans import idf as idf
-from ranking.rules import CompiledRules, compile_rules, normalise
+from ranking.rules import CompiledRules, compile_rules
 from ranking.stopwords import stop_words
 from ranking.types import (
     All,
@@ -46,6 +46,7 @@ SAME_STEM: Final = "same stem as "
 NOT_THERE: Final = "in no document"
 TOO_COMMON: Final = "in more than max_df of the documents"
 OVER_POSTINGS: Final = "over the postings of this plan"
+OVER_BUDGET: Final = "over budget.postings"
 
 
 def plan(
@@ -58,17 +59,26 @@ def plan(
     around: Surroundings | None = None,
     synonyms: Mapping[str, Sequence[str]] | None = None,
     feedback: Feedback = (),
+    moved: Floats | None = None,
+    rules: CompiledRules | None = None,
 ) -> Plan:
-    """`vector`: [d], of the query's meaning; None leaves dense retrievers without a vector of their own out. `around`:
-    what else was looked up for this request (retriever_plans.py); `synonyms`: the collection's own.
+    """`vector`: [d], of the query's meaning; None takes the first that a dense retriever brings, and leaves dense
+    retrievers out when none does. `around`: what else was looked up for this request (retriever_plans.py); `synonyms`:
+    the collection's own; `moved`: where relevance feedback moves the vector, for whoever would search with it; `rules`:
+    the request's, when they are compiled already.
 
     Raises ParamsError for a filter, rule, retriever or vector that cannot be meant.
     """
     around = around or Surroundings(statistics, lookup)
-    rules = rules_of(params)
+    rules = rules or rules_of(params)
     condition = conjunction([query.condition, condition_of(params.filters), rules.condition])
-    vector = _unit(vector, _sent_vector(params), statistics)
-    retrievers = _own_vectors(planned_retrievers(params, query, around, vector), params, vector, statistics)
+    sent = _sent_vectors(params, statistics)
+    if vector is None:
+        vector = next(iter(sent.values()), None)
+    else:
+        vector = unit(vector, statistics) if statistics.dimension else None
+    retrievers = _own_vectors(planned_retrievers(params, query, around, vector), sent, vector)
+    vector = vector if moved is None else moved
     added = added_terms(query, params.expand, around, synonyms or {}, feedback)
     query = replace(query, terms=(*query.terms, *added)) if added else query
     asked = tuple((term.token, term.exact) for term in query.terms)
@@ -99,7 +109,7 @@ def plan(
 
 def rules_of(params: Params) -> CompiledRules:
     """The request's rules, compiled; raises ParamsError for one that no document could match."""
-    return compile_rules(normalise(params.rules))
+    return compile_rules(params.rules)
 
 
 def searched(retrievers: Sequence[PlannedRetriever]) -> tuple[str, ...]:
@@ -183,7 +193,7 @@ def _budgeted(
             why = NOT_THERE
         elif planned.term.token not in required:
             if kept and spent + price > limits.hard:
-                why = OVER_POSTINGS
+                why = OVER_BUDGET
             elif kept >= limits.min_keep:
                 if df > limits.max_df:
                     why = TOO_COMMON
@@ -244,41 +254,35 @@ def _required(node: Node | None) -> frozenset[str]:
 # ---------------------------------------------------------------- retrievers and vector
 
 
-def _sent_vector(params: Params) -> Floats | None:
-    """The first vector that a dense retriever brings: it stands for the query's meaning."""
-    sent = (retriever.vector for retriever in params.retrieve if isinstance(retriever, DenseRetriever))
-    first = next((values for values in sent if values is not None), None)
-    return None if first is None else np.asarray(first, dtype=np.float32)
+def _sent_vectors(params: Params, statistics: CollectionStatistics) -> dict[str, Floats]:
+    """By retriever the vector that it brings, at unit length; the first of them stands for the query's meaning."""
+    return {
+        retriever.name: unit(np.asarray(retriever.vector, np.float32), statistics, f"$.retrieve[{place}].vector")
+        for place, retriever in enumerate(params.retrieve)
+        if isinstance(retriever, DenseRetriever) and retriever.vector is not None and statistics.dimension
+    }
 
 
 def _own_vectors(
-    retrievers: Sequence[PlannedRetriever], params: Params, vector: Floats | None, statistics: CollectionStatistics
+    retrievers: Sequence[PlannedRetriever], sent: Mapping[str, Floats], vector: Floats | None
 ) -> tuple[PlannedRetriever, ...]:
-    """Dense retrievers with another vector than the plan's carry it."""
-    sent = {one.name: one.vector for one in params.retrieve if isinstance(one, DenseRetriever) and one.vector}
-    own = {name: _unit(np.asarray(values, dtype=np.float32), None, statistics) for name, values in sent.items()}
+    """Dense retrievers with another vector than the query's carry it."""
     return tuple(
-        replace(retriever, parameters={**retriever.parameters, "vector": own[retriever.name]})
-        if own.get(retriever.name) is not None and not _same(own[retriever.name], vector)
+        replace(retriever, parameters={**retriever.parameters, "vector": own})
+        if (own := sent.get(retriever.name)) is not None and not (vector is not None and np.array_equal(own, vector))
         else retriever
         for retriever in retrievers
     )
 
 
-def _same(left: Floats | None, right: Floats | None) -> bool:
-    return left is not None and right is not None and bool(np.array_equal(left, right))
-
-
-def _unit(vector: Floats | None, sent: Floats | None, statistics: CollectionStatistics) -> Floats | None:
-    given = sent if vector is None else vector
-    if given is None or not statistics.dimension:
-        return None
-    length = float(np.linalg.norm(given.astype(np.float64)))
-    if given.shape != (statistics.dimension,) or not math.isfinite(length) or length == 0.0:
+def unit(vector: Floats, statistics: CollectionStatistics, path: str = "$.retrieve[].vector") -> Floats:
+    """The vector at length 1; ParamsError when it is of another size than the collection's, zero or not finite."""
+    length = float(np.linalg.norm(vector.astype(np.float64)))
+    if vector.shape != (statistics.dimension,) or not math.isfinite(length) or length == 0.0:
         raise ParamsError(
-            f"the query vector has {given.size} numbers and length {length:g}; the index needs {statistics.dimension}, "
+            f"the query vector has {vector.size} numbers and length {length:g}; it needs {statistics.dimension}, "
             "finite and not all 0",
-            path="$.retrieve[].vector",
-            hint=f"embed the query with {statistics.embedder}, or leave the vector out",
+            path=path,
+            hint=f"embed the query with {statistics.embedder}, as GET /v1/describe says, or leave the vector out",
         )
-    return given if abs(length - 1.0) < 1e-6 else (given / length).astype(np.float32)
+    return vector if abs(length - 1.0) < 1e-6 else (vector / length).astype(np.float32)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ranking.constants import FAST_DEPTH, FUZZY_MIN_CHARACTERS, FUZZY_WIDTH
+from ranking.constants import FAST_DEPTH, FUZZY_MIN_CHARACTERS, FUZZY_WIDTH, MAX_EXPANDED_WORDS
 from ranking.errors import ParamsError
 from ranking.params import Bm25Retriever, DenseRetriever, Params, Retriever
 from ranking.retriever_params import (
@@ -112,7 +112,7 @@ def _parameters(
         case RegexRetriever():
             return _grouped(retriever, [_words(around, "regex", retriever.pattern, retriever.words, path)], around)
         case FuzzyRetriever():
-            return _grouped(retriever, _fuzzy(retriever, query, around), around)
+            return _grouped(retriever, _fuzzy(retriever, query, params, around), around)
         case LikeRetriever():
             return _like(retriever, around)
         case LinksRetriever():
@@ -146,15 +146,34 @@ def _phrase(retriever: PhraseRetriever, query: Query, path: str) -> Mapping[str,
     return {"phrase": phrase, "fields": dict(retriever.fields)}
 
 
-def _fuzzy(retriever: FuzzyRetriever, query: Query, around: Surroundings) -> list[tuple[str, ...]]:
+def rarest(words: Sequence[str], around: Surroundings, limit: int = MAX_EXPANDED_WORDS) -> tuple[str, ...]:
+    """At most `limit` of these words, those in the fewest documents first, ties in the order given. Each is counted as
+    it is written: a slip of the keys, which look-alikes are for, is in none."""
+    known = around.lookup(tuple((word, True) for word in words), stem=False) if words else ()
+    order = sorted(range(len(words)), key=lambda place: known[place].df)
+    return tuple(words[place] for place in order[:limit])
+
+
+def _fuzzy(retriever: FuzzyRetriever, query: Query, params: Params, around: Surroundings) -> list[tuple[str, ...]]:
+    """A word beyond the retriever's share of MAX_EXPANDED_WORDS is looked for as it is."""
     words = own_words(query) if retriever.text is None else tuple(dict.fromkeys(tokenize(retriever.text)))
-    return [near_words(around, word, retriever.distance, retriever.prefix, retriever.words) for word in words]
+    share = MAX_EXPANDED_WORDS // sum(isinstance(one, FuzzyRetriever) for one in params.retrieve)
+    expanded = frozenset(rarest([word for word in words if is_long_enough(word)], around, share))
+    return [
+        near_words(around, word, retriever.distance, retriever.prefix, retriever.words) if word in expanded else (word,)
+        for word in words
+    ]
+
+
+def is_long_enough(word: str) -> bool:
+    """Whether it is long enough for look-alikes to mean anything."""
+    return len(word) >= FUZZY_MIN_CHARACTERS
 
 
 def near_words(around: Surroundings, word: str, distance: int, prefix: int, limit: int) -> tuple[str, ...]:
     """A word with those of the vocabulary that are at most `distance` edits away and begin with its first `prefix`
     characters; a word shorter than FUZZY_MIN_CHARACTERS stands alone."""
-    if len(word) < FUZZY_MIN_CHARACTERS or around.vocabulary is None:
+    if not is_long_enough(word) or around.vocabulary is None:
         return (word,)
     wider = FUZZY_WIDTH * (limit + 1)  # the word itself, and words with another beginning, are among them
     found = around.vocabulary("fuzzy", word, limit=wider, distance=distance)

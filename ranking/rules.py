@@ -8,7 +8,7 @@ places are pinned; the pipeline adds and places (`with_pins`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,33 +28,34 @@ from ranking.units import conjunction, disjunction
 def normalise(rules: Sequence[Rule | str]) -> tuple[Rule, ...]:
     """The rules as `resolved` shows them, `rule:0` being the first: Goggles read, defaults filled in, all checked.
 
-    Normal rules are their own normal form. Raises ParamsError, with the path in `rules` as given, for a value that no
-    document could match, for `by`, `at` and `group` where they mean nothing, and for too many rules or values.
+    Normal rules are their own normal form. Raises as compile_rules does.
     """
+    return compile_rules(rules).rules
+
+
+def _read(rules: Sequence[Rule | str]) -> Iterator[tuple[Rule, str]]:
+    """Each rule with its defaults and its path in `rules` as given."""
     named = {rule.group for rule in rules if isinstance(rule, Rule)}
-    kept = _groups_that_keep(rule for rule in rules if isinstance(rule, Rule))
-    found: list[Rule] = []
     for place, rule in enumerate(rules):
         path = f"$.rules[{place}]"
         if isinstance(rule, str):
-            found += read_goggle(rule, _unused(f"goggles.{place}", named), path)
-            continue
-        found.append(_filled(rule, path))
-        if _is_rest(rule):
-            _refuse_lonely(rule, kept, path)
+            for read in read_goggle(rule, _unused(f"goggles.{place}", named), path):
+                yield read, path
         else:
-            node_of(rule, path)
-    if len(found) > MAX_RULES:
+            yield _filled(rule, path), path
+
+
+def _refuse_too_many(rules: Sequence[Rule]) -> None:
+    if len(rules) > MAX_RULES:
         raise ParamsError(
-            f"{len(found):,} rules are too many, at most {MAX_RULES:,} can be",
+            f"{len(rules):,} rules are too many, at most {MAX_RULES:,} can be",
             path="$.rules",
             hint="one key of a match may hold a list of values",
         )
-    if (many := sum(map(count_of, found))) > MAX_RULE_VALUES:
+    if (many := sum(map(count_of, rules))) > MAX_RULE_VALUES:
         raise ParamsError(
             f"{many:,} values in all rules are too many, at most {MAX_RULE_VALUES:,} can be", path="$.rules"
         )
-    return tuple(found)
 
 
 def _unused(name: str, named: set[str | None]) -> str:
@@ -88,10 +89,6 @@ def _is_rest(rule: Rule) -> bool:
     return (
         rule.do == "drop" and rule.group is not None and isinstance(rule.match, RuleMatch) and not keys_of(rule.match)
     )
-
-
-def _groups_that_keep(rules: Iterable[Rule]) -> frozenset[str | None]:
-    return frozenset(rule.group for rule in rules if rule.do in ("boost", "bury"))
 
 
 def _refuse_lonely(rest: Rule, kept: frozenset[str | None], path: str) -> None:
@@ -129,15 +126,20 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRules:
-    """`condition`: what the drops demand of every document. `probes`: the conditions to be answered for every
+    """`drops`: by rule number what it demands of every document. `probes`: the conditions to be answered for every
     candidate, each once. `contests`: scalings (by index) of which only the first that fits acts on a page."""
 
     rules: tuple[Rule, ...]
-    condition: Node | None
+    drops: tuple[tuple[int, Node], ...]
     probes: tuple[Node, ...]
     scalings: tuple[Scaling, ...]
     contests: tuple[tuple[int, ...], ...]
     pins: tuple[Pin, ...]
+
+    @property
+    def condition(self) -> Node | None:
+        """What the drops demand together."""
+        return conjunction([node for _, node in self.drops])
 
     @property
     def pinned(self) -> Node | None:
@@ -145,25 +147,30 @@ class CompiledRules:
         return disjunction(dict.fromkeys(self.probes[pin.probe] for pin in self.pins))
 
 
-def compile_rules(rules: Sequence[Rule]) -> CompiledRules:
-    """Conditions and actions of normal rules (see `normalise`), whose errors it raises for others."""
-    drops: list[Node] = []
+def compile_rules(rules: Sequence[Rule | str]) -> CompiledRules:
+    """The rules of a request in their normal form, their conditions and actions.
+
+    Raises ParamsError, with the path in `rules` as given, for a value that no document could match, for `by`, `at` and
+    `group` where they mean nothing, and for too many rules or values.
+    """
+    read = tuple(_read(rules))
+    normal = tuple(rule for rule, _ in read)
+    _refuse_too_many(normal)
+    drops: list[tuple[int, Node]] = []
     probes: dict[Node, int] = {}
     scalings: list[Scaling] = []
     pins: list[Pin] = []
     groups: dict[str, list[int]] = {}
-    rests: dict[str, None] = {}
-    kept = _groups_that_keep(rules)
-    for number, given in enumerate(rules):
-        path = f"$.rules[{number}]"
-        rule = _filled(given, path)
+    rests: dict[str, int] = {}
+    kept = frozenset(rule.group for rule in normal if rule.do in ("boost", "bury"))
+    for number, (rule, path) in enumerate(read):
         if _is_rest(rule):
             _refuse_lonely(rule, kept, path)
-            rests[rule.group or ""] = None
+            rests.setdefault(rule.group or "", number)
             continue
         node = node_of(rule, path)
         if rule.do == "drop":
-            drops.append(Not(node))
+            drops.append((number, Not(node)))
             continue
         probe = probes.setdefault(node, len(probes))
         if rule.do == "pin":
@@ -176,10 +183,13 @@ def compile_rules(rules: Sequence[Rule]) -> CompiledRules:
         note = f"rule:{number} {rule.do} {'x' if up else '/'}{by:g} {described(rule)}"
         scalings.append(Scaling(number, probe, up, by, note))
     listed = tuple(probes)
-    kept_by = (disjunction(listed[scalings[index].probe] for index in groups[group]) for group in rests)
+    for group, number in rests.items():
+        kept_by = disjunction(listed[scalings[index].probe] for index in groups[group])
+        if kept_by is not None:
+            drops.append((number, kept_by))
     return CompiledRules(
-        rules=tuple(rules),
-        condition=conjunction([*drops, *kept_by]),
+        rules=normal,
+        drops=tuple(drops),
         probes=listed,
         scalings=tuple(scalings),
         contests=tuple(tuple(sorted(one, key=lambda index: _strength(scalings[index]))) for one in groups.values()),
@@ -254,9 +264,11 @@ def _contested(compiled: CompiledRules, matches: Mask) -> list[Mask]:
 
 def _placed(pin: Pin, rows: list[int], scores: Doubles, ids: Sequence[str] | None, pins: dict[int, int]) -> list[int]:
     """Give the rows their places in `pins`; return those that got one."""
-    rows = sorted((row for row in rows if row not in pins), key=lambda row: (-scores[row], ids[row] if ids else row))
     taken = set(pins.values())
     free = [place for place in range(pin.at, MAX_PIN_PLACE + 1) if place not in taken]
+    if not free:
+        return []
+    rows = sorted((row for row in rows if row not in pins), key=lambda row: (-scores[row], ids[row] if ids else row))
     placed = dict(zip(rows, free, strict=False))
     pins.update(placed)
     return list(placed)

@@ -79,7 +79,7 @@ def score(
     said: list[Opinion] = []
     for number, stage in enumerate(given.params.rerank if opinions is not None and given.size else ()):
         assert opinions is not None
-        rows = order_of(plain, given)[: stage.depth]
+        rows = by_score(plain, given.evidence.ids)[: stage.depth]
         opinion = Opinion(f"rerank:{number}", rows, np.asarray(opinions(stage, rows, signals), np.float64))
         said.append(opinion)
         parts[opinion.name] = _blended(plain, opinion, stage.blend)
@@ -147,9 +147,9 @@ def _undefined(counts: Mapping[str, int]) -> tuple[Notice, ...]:
 # ---------------------------------------------------------------- second opinions
 
 
-def order_of(scores: Doubles, given: SignalInput) -> Longs:
+def by_score(scores: Doubles, ids: Sequence[str]) -> Longs:
     """[n] rows by (-score, id)."""
-    by_id = rows_by_id(given.evidence.ids)
+    by_id = rows_by_id(ids)
     ordered: Longs = by_id[np.argsort(-scores[by_id], kind="stable")]
     return ordered
 

@@ -26,10 +26,6 @@ class Exposure:
     strength: Doubles  # [n]
     records: Mapping[int, SeenDocument] = field(default_factory=dict)  # row -> what was shown: itself or its duplicate
 
-    @property
-    def any(self) -> bool:
-        return bool(self.records)
-
 
 def exposure_of(evidence: Evidence, session: SessionState, decay_calls: int) -> Exposure:
     """Match the candidates with the reader's log. `decay_calls` is the half-life, in searches of this reader."""

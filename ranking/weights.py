@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from ranking.balance import balance
+from ranking.constants import MAX_META_SIGNALS
 from ranking.errors import ParamsError
 from ranking.expression import Expression, parse_expression
 from ranking.params import Params
@@ -37,7 +38,8 @@ _META_IN_SCORE: Final = re.compile(r"(?<![\w.])meta(?:\.\w+)+")
 def resolve_weights(params: Params, plan: Plan) -> Mapping[str, float]:
     """Every signal of this request with its weight, in catalogue order.
 
-    Raises ParamsError for an unknown signal or an unknown retriever in `fuse.weights`, with the nearest name.
+    Raises ParamsError for an unknown signal or an unknown retriever in `fuse.weights`, with the nearest name, and for
+    too many metadata fields.
     """
     specs = catalogue_of(params)
     asked = params.weights
@@ -55,7 +57,8 @@ def resolve_weights(params: Params, plan: Plan) -> Mapping[str, float]:
 
 
 def check_names(params: Params) -> None:
-    """Raises ParamsError for a weight on something that is no signal or retriever of this request."""
+    """Raises ParamsError for a weight on something that is no signal or retriever of this request, and for too many
+    metadata fields."""
     specs = catalogue_of(params)
     _refuse_unknown(params.weights, [*specs, EVERY_OTHER], "signal", "$.weights", _LISTED)
     retrievers = [retriever.name for retriever in params.retrieve]
@@ -80,16 +83,27 @@ def resendable(weights: Mapping[str, float], params: Params) -> dict[str, float]
 
 def catalogue_of(params: Params) -> Mapping[str, SignalSpec]:
     """The signals of this request: the catalogue, one rank signal for each of its retrievers, and one for each metadata
-    field that it names, in the order of the names so that equal requests add up alike."""
-    return signals_for(tuple(retriever.name for retriever in params.retrieve), tuple(sorted(set(_meta_fields(params)))))
+    field that it names, in the order of the names so that equal requests add up alike. Raises ParamsError for more than
+    MAX_META_SIGNALS fields."""
+    return signals_for(tuple(retriever.name for retriever in params.retrieve), tuple(sorted(_meta_fields(params))))
 
 
-def _meta_fields(params: Params) -> Iterator[str]:
+def _meta_fields(params: Params) -> frozenset[str]:
     """A name is looked for in the text of `score`, whether or not it is a correct expression: its faults are for
     score_of to word."""
-    for name in (*params.weights, params.diversify.relevance or "", *_META_IN_SCORE.findall(params.score or "")):
-        if _META_NAME.fullmatch(name):
-            yield name.removeprefix(META_PREFIX)
+    weighed = frozenset(_fields_in(params.weights))
+    fields = weighed.union(_fields_in((params.diversify.relevance or "", *_META_IN_SCORE.findall(params.score or ""))))
+    if len(fields) > MAX_META_SIGNALS:
+        raise ParamsError(
+            f"the request names {len(fields):,} metadata fields as signals",
+            path="$.weights" if len(weighed) > MAX_META_SIGNALS else "$.score",
+            hint=f"at most {MAX_META_SIGNALS} of {META_PREFIX}<field>, counted over weights, score and diversify",
+        )
+    return fields
+
+
+def _fields_in(names: Iterable[str]) -> Iterator[str]:
+    return (name.removeprefix(META_PREFIX) for name in names if _META_NAME.fullmatch(name))
 
 
 def score_of(params: Params) -> Expression | None:
@@ -127,7 +141,7 @@ def needs_of(params: Params, weights: Mapping[str, float]) -> frozenset[str]:
     """What an index must deliver for this request (Plan.needs): lexical and dense always, the rest when the order, an
     explanation, trees or MMR read it. `attributes` hold the site, which the cap needs, and are cheap."""
     needs, read = {"lexical", "dense", "attributes"}, signals_read(params, weights)
-    everything = params.explain or any(stage.type == "trees" for stage in params.rerank)
+    everything = _reads_everything(params)
     for name, spec in catalogue_of(params).items():
         if everything or name in read:
             needs |= spec.needs
@@ -137,8 +151,20 @@ def needs_of(params: Params, weights: Mapping[str, float]) -> frozenset[str]:
 
 
 def numbers_of(params: Params) -> tuple[str, ...]:
-    """Metadata fields that a signal reads as numbers (Plan.numbers)."""
-    return tuple(name.removeprefix(META_PREFIX) for name in catalogue_of(params) if name.startswith(META_PREFIX))
+    """Metadata fields that a signal reads as numbers (Plan.numbers), by the same rule as needs_of. Raises as
+    signals_read does."""
+    specs = {name: spec for name, spec in catalogue_of(params).items() if name.startswith(META_PREFIX)}
+    if specs and not _reads_everything(params):
+        other = params.weights.get(EVERY_OTHER)
+        default = {name: spec.weight if other is None else other for name, spec in specs.items()}
+        read = signals_read(params, {name: params.weights.get(name, weight) for name, weight in default.items()})
+        specs = {name: spec for name, spec in specs.items() if name in read}
+    return tuple(name.removeprefix(META_PREFIX) for name in specs)
+
+
+def _reads_everything(params: Params) -> bool:
+    """Whether every signal is computed, whatever the order needs."""
+    return params.explain or any(stage.type == "trees" for stage in params.rerank)
 
 
 def labels_of(params: Params) -> tuple[str, ...]:

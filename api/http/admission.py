@@ -7,7 +7,8 @@ recovers from a spike. Not for fairness between tenants, which comes with a late
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -15,6 +16,7 @@ import anyio.to_thread
 from api.errors import OverloadedError
 
 ResultT = TypeVar("ResultT")
+Given = ParamSpec("Given")
 
 
 class Workers:
@@ -30,14 +32,14 @@ class Workers:
         """Requests that run or wait."""
         return self._admitted
 
-    async def run(self, function: Callable[[], ResultT]) -> ResultT:
-        """The result of `function`, run in a thread."""
+    async def run(self, function: Callable[Given, ResultT], *args: Given.args, **named: Given.kwargs) -> ResultT:
+        """The result of `function`, run in a thread on the rest."""
         if self._admitted >= self._room:
             raise OverloadedError(
                 f"{self._admitted} requests run or wait already", hint="send it again after Retry-After seconds"
             )
         self._admitted += 1
         try:
-            return await anyio.to_thread.run_sync(function, limiter=self._limiter)
+            return await anyio.to_thread.run_sync(partial(function, *args, **named), limiter=self._limiter)
         finally:
             self._admitted -= 1

@@ -50,7 +50,7 @@ async def read_json(request: Request, cap: int) -> Any:
             path="header.content-type",
             hint="send Content-Type: application/json",
         )
-    body = await _read(request, cap)
+    body = await read_bytes(request, cap)
     if not body.strip():
         raise MalformedRequestError("the body is empty", path="$", hint='send a JSON object such as {"query": "..."}')
     try:
@@ -72,7 +72,8 @@ def _parsed(body: bytes) -> Any:
         return orjson.loads(mended)
 
 
-async def _read(request: Request, cap: int) -> bytes:
+async def read_bytes(request: Request, cap: int) -> bytes:
+    """The body; 413 above `cap` bytes, from its declared length already."""
     _check_length(request, cap)
     chunks: list[bytes] = []
     size = 0
@@ -112,7 +113,7 @@ def _too_large(cap: int) -> BodyTooLargeError:
     return BodyTooLargeError(
         f"the body is larger than {cap:,} bytes",
         path="$",
-        hint="ingest large sets as application/x-ndjson, or in parts",
+        hint="ingest large sets as application/x-ndjson, or in parts; a model with fewer or smaller trees is smaller",
     )
 
 

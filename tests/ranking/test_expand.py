@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranking.constants import MAX_ADDED_TERMS
+from ranking.constants import EXPANDED_WORDS, MAX_ADDED_TERMS, MAX_EXPANDED_WORDS
 from ranking.expand import added_terms
 from ranking.feedback import feedback_words, moved_vector
 from ranking.params import ExpandParams, Params
@@ -111,3 +111,42 @@ def test_rocchio_moves_towards_the_mean() -> None:
     assert moved == pytest.approx([math.sqrt(0.5), math.sqrt(0.5)])
     assert moved_vector(query, np.empty((0, 2), np.float32), 1.0) is query
     assert moved_vector(query, np.array([[0, 1]], np.float32), 0.0) is query
+
+
+# ---------------------------------------------------------------- how much is looked up
+
+LONG = " ".join(f"word{number:03}x" for number in range(300))
+
+
+class Asked:
+    """A vocabulary in which every word has so many look-alikes of its own, and what it was asked for."""
+
+    def __init__(self, alike: int = 1) -> None:
+        self.alike = alike
+        self.words: list[str] = []
+
+    def __call__(self, kind: str, text: str, *, limit: int, distance: int = 1) -> tuple[VocabularyWord, ...]:
+        self.words.append(text)
+        return tuple(VocabularyWord(f"{text}{number}", 1, 1) for number in range(min(self.alike, limit)))
+
+
+@pytest.mark.parametrize("fields", [{"fuzzy": 1}, {"fuzzy": 2}, {"prefix": True}])
+def test_a_long_query_is_expanded_at_its_rarest_words(fields: dict[str, object]) -> None:
+    """Ties in the order of the query; words too short to be expanded take no place."""
+    asked = Asked()
+    rare = ("word200x", "word100x")
+    df = dict.fromkeys(LONG.split(), 5) | dict.fromkeys(rare, 3)
+    surroundings = Surroundings(STATISTICS, Counts(df), asked)
+    terms = added_terms(parse(f"of {LONG}"), ExpandParams.model_validate(fields), surroundings, {})
+    first = [word for word in LONG.split() if word not in rare][: MAX_EXPANDED_WORDS - 2]
+    assert asked.words == ["word100x", "word200x", *first]
+    assert len(terms) == MAX_EXPANDED_WORDS
+
+
+def test_nothing_is_looked_up_once_enough_words_were_added() -> None:
+    """The rest would be thrown away."""
+    asked = Asked(alike=EXPANDED_WORDS)
+    surroundings = Surroundings(STATISTICS, Counts({}), asked)
+    terms = added_terms(parse(LONG), ExpandParams(fuzzy=1, prefix=True), surroundings, {})
+    assert len(terms) == MAX_ADDED_TERMS
+    assert len(asked.words) == MAX_ADDED_TERMS // EXPANDED_WORDS

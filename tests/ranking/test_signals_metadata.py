@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ranking.constants import MAX_META_SIGNALS
 from ranking.errors import ParamsError
-from ranking.signals.catalogue import SIGNALS
+from ranking.signals.catalogue import SIGNALS, signals_for
 from ranking.signals.metadata import percentile
 from ranking.types import Evidence, Plan
-from ranking.weights import catalogue_of, needs_of, numbers_of, relevance_of, resolve_weights, score_of
+from ranking.weights import catalogue_of, check_names, needs_of, numbers_of, relevance_of, resolve_weights, score_of
 from tests.ranking.evidence import Page, build, params
 from tests.ranking.signal_columns import values
 
@@ -134,7 +136,7 @@ def test_a_field_is_named_in_weights_score_or_relevance() -> None:
     assert named(diversify={"relevance": "meta.stars"}) == ("meta.stars",)
     asked = {"weights": {"meta.year": 1, "meta.pub-date": 1}, "score": "bm25 + meta.stars(mid=3) - meta.year"}
     assert named(**asked) == ("meta.pub-date", "meta.stars", "meta.year")
-    assert numbers_of(params(**asked)) == ("pub-date", "stars", "year")
+    assert numbers_of(params(**asked)) == ("stars", "year")  # with a score the weights are not read
 
 
 @pytest.mark.parametrize(
@@ -191,3 +193,55 @@ def test_an_unknown_relevance_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ParamsError) as caught:
         relevance_of(params(diversify={"relevance": "recncy"}))
     assert (caught.value.path, caught.value.did_you_mean) == ("$.diversify.relevance", "recency")
+
+
+# ---------------------------------------------------------------- how much a request may name
+
+
+def test_numbers_are_read_only_for_signals_that_are() -> None:
+    """A weight of 0 asks for no number, an explanation and trees for all; it is named among the weights anyway."""
+    asked: dict[str, Any] = {"weights": {"meta.year": 1.0, "meta.stars": 0.0}}
+    assert numbers_of(params(**asked)) == ("year",)
+    assert numbers_of(params(weights={"meta.stars": 0.0, "*": 0.1})) == ()
+    assert numbers_of(params(weights={"*": 0.1}, diversify={"relevance": "meta.stars"})) == ("stars",)
+    assert numbers_of(params(**asked, score="bm25 + meta.stars")) == ("stars",)
+    assert numbers_of(params(**asked, explain=True)) == ("stars", "year")
+    assert numbers_of(params(**asked, rerank=[{"type": "trees", "model": "m"}])) == ("stars", "year")
+    assert resolve_weights(params(**asked), PLAN)["meta.stars"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"weights": {f"meta.f{place}": 1.0 for place in range(MAX_META_SIGNALS + 1)}}, "$.weights"),
+        ({"weights": {f"meta.f{place}": 1.0 for place in range(MAX_META_SIGNALS)}, "score": "meta.last"}, "$.score"),
+        ({"score": "+".join(f"meta.f{place}" for place in range(MAX_META_SIGNALS + 1))}, "$.score"),
+    ],
+)
+def test_a_request_names_so_many_fields_and_no_more(fields: dict[str, Any], path: str) -> None:
+    """Refused by whoever asks first, before anything is made of the names."""
+    for ask in (check_names, catalogue_of, numbers_of):
+        with pytest.raises(ParamsError, match=f"{MAX_META_SIGNALS + 1} metadata fields") as caught:
+            ask(params(**fields))
+        assert caught.value.path == path
+        assert f"at most {MAX_META_SIGNALS}" in str(caught.value.hint)
+
+
+def test_as_many_fields_as_a_request_may_name() -> None:
+    """The limit itself is allowed."""
+    weights = {f"meta.f{place}": 1.0 for place in range(MAX_META_SIGNALS)}
+    assert len(named(weights=weights)) == MAX_META_SIGNALS
+
+
+def test_names_that_callers_choose_are_not_remembered_for_ever() -> None:
+    """A thousand requests that each name other fields leave a few megabytes behind."""
+    retrievers = tuple(f"retriever{place}" for place in range(16))
+    tracemalloc.start()
+    try:
+        for request in range(1_000):
+            signals_for(retrievers, tuple(f"{request}.{place}.{'x' * 48}" for place in range(MAX_META_SIGNALS)))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        signals_for.cache_clear()
+    assert held < 4e6

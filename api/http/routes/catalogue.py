@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.http.auth import tenant_of
@@ -30,8 +28,7 @@ async def describe(
     request: Request, collection: str = "default", generation: str | None = None, tenant: str = Depends(tenant_of)
 ) -> Response:
     """Sites, languages, dates, sizes and sample queries."""
-    work = partial(engine_of(request).describe, collection, tenant, generation)
-    return json_response(await workers_of(request).run(work))
+    return json_response(await workers_of(request).run(engine_of(request).describe, collection, tenant, generation))
 
 
 @router.get("/llms.txt", summary="This API for a language model")

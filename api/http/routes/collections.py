@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.errors import UnsupportedMediaTypeError
@@ -20,27 +18,27 @@ router = APIRouter(tags=["collections"])
 async def create(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """An empty collection; 409 when the name is taken."""
     payload = await payload_of(request)
-    work = partial(engine_of(request).create_collection, payload, tenant)
-    return json_response(await request.app.state.workers.run(work), 201)
+    return json_response(
+        await request.app.state.workers.run(engine_of(request).create_collection, payload, tenant), 201
+    )
 
 
 @router.get("/v1/collections", summary="List")
 async def listing(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """This tenant's collections with their sizes."""
-    return json_response(await request.app.state.workers.run(partial(engine_of(request).list_collections, tenant)))
+    return json_response(await request.app.state.workers.run(engine_of(request).list_collections, tenant))
 
 
 @router.get("/v1/collections/{name}", summary="Read one")
 async def read(request: Request, name: str, tenant: str = Depends(tenant_of)) -> Response:
     """Sizes, generation and embedder of a collection."""
-    work = partial(engine_of(request).read_collection, name, tenant)
-    return json_response(await request.app.state.workers.run(work))
+    return json_response(await request.app.state.workers.run(engine_of(request).read_collection, name, tenant))
 
 
 @router.delete("/v1/collections/{name}", status_code=204, summary="Delete")
 async def delete(request: Request, name: str, tenant: str = Depends(tenant_of)) -> Response:
     """Removes the collection with everything in it; `default` is emptied and stays."""
-    await request.app.state.lanes.run(partial(engine_of(request).delete_collection, name, tenant))
+    await request.app.state.lanes.run(engine_of(request).delete_collection, name, tenant)
     return Response(status_code=204)
 
 
@@ -52,8 +50,9 @@ async def ingest(request: Request, name: str, tenant: str = Depends(tenant_of)) 
     kind = media_type(request)
     if kind in JSON_TYPES or kind.endswith("+json"):
         payload = await read_json(request, settings.max_body_bytes)
-        work = partial(engine_of(request).ingest_objects, name, payload, tenant)
-        return json_response(await request.app.state.lanes.run(work))
+        return json_response(
+            await request.app.state.lanes.run(engine_of(request).ingest_objects, name, payload, tenant)
+        )
     if kind not in NDJSON_TYPES:
         raise UnsupportedMediaTypeError(
             f"documents come as application/x-ndjson or application/json, got {cut(kind) or 'no content type'}",
@@ -61,5 +60,4 @@ async def ingest(request: Request, name: str, tenant: str = Depends(tenant_of)) 
             hint="send Content-Type: application/x-ndjson with one JSON document per line",
         )
     with await spool(request, settings.max_ingest_bytes) as stream:
-        work = partial(engine_of(request).ingest_stream, name, stream, tenant)
-        return json_response(await request.app.state.lanes.run(work))
+        return json_response(await request.app.state.lanes.run(engine_of(request).ingest_stream, name, stream, tenant))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Final
 
 import orjson
@@ -32,26 +31,26 @@ KEEP_ALIVE_S: Final = 15.0
 async def start(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """Crawls in a process of its own; the index is built at the end."""
     payload = await payload_of(request)
-    body = await workers_of(request).run(partial(engine_of(request).start_crawl, payload, tenant))
+    body = await workers_of(request).run(engine_of(request).start_crawl, payload, tenant)
     return json_response(body, 202)
 
 
 @router.get("/v1/crawls", summary="List crawls")
 async def listing(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """This tenant's crawl jobs, newest first."""
-    return json_response(await workers_of(request).run(partial(engine_of(request).list_crawls, tenant)))
+    return json_response(await workers_of(request).run(engine_of(request).list_crawls, tenant))
 
 
 @router.get("/v1/crawls/{crawl_id}", summary="Read a crawl")
 async def read(request: Request, crawl_id: str, tenant: str = Depends(tenant_of)) -> Response:
     """State, counts and, at the end, the report."""
-    return json_response(await workers_of(request).run(partial(engine_of(request).read_crawl, crawl_id, tenant)))
+    return json_response(await workers_of(request).run(engine_of(request).read_crawl, crawl_id, tenant))
 
 
 @router.delete("/v1/crawls/{crawl_id}", status_code=204, summary="Stop a crawl")
 async def stop(request: Request, crawl_id: str, tenant: str = Depends(tenant_of)) -> Response:
     """Ends the job's process; what was fetched stays, and a new crawl of the same URLs goes on from there."""
-    await workers_of(request).run(partial(engine_of(request).stop_crawl, crawl_id, tenant))
+    await workers_of(request).run(engine_of(request).stop_crawl, crawl_id, tenant)
     return Response(status_code=204)
 
 
@@ -61,7 +60,7 @@ async def events(request: Request, crawl_id: str, tenant: str = Depends(tenant_o
     number); ends when the job does."""
     first = _first(request.headers.get("last-event-id", ""))
     engine = engine_of(request)
-    await workers_of(request).run(partial(engine.read_crawl, crawl_id, tenant))
+    await workers_of(request).run(engine.read_crawl, crawl_id, tenant)
 
     async def stream() -> AsyncIterator[bytes]:
         position, silence = first, 0.0

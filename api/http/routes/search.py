@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -36,11 +36,17 @@ async def payload_of(request: Request) -> Any:
     return await read_json(request, request.app.state.settings.max_body_bytes)
 
 
+async def posted(request: Request, method: Callable[[Any, str], Any], tenant: str) -> Response:
+    """What a method of the engine answers to the request's JSON."""
+    payload = await payload_of(request)
+    return json_response(await workers_of(request).run(method, payload, tenant))
+
+
 @router.post("/v1/search", openapi_extra=documented(SearchRequest), summary="Search")
 async def search(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """The main door; `{"query": "..."}` alone works."""
     payload = await payload_of(request)
-    reply = await workers_of(request).run(partial(engine_of(request).search, payload, tenant))
+    reply = await workers_of(request).run(engine_of(request).search, payload, tenant)
     headers = {"Forage-Replayed": "true"} if reply.replayed else None
     return Response(reply.body, media_type="application/json", headers=headers)
 
@@ -48,12 +54,10 @@ async def search(request: Request, tenant: str = Depends(tenant_of)) -> Response
 @router.post("/v1/plan", openapi_extra=documented(SearchRequest), summary="Dry run of a search")
 async def plan(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """Parsed query, terms, stages and predicted cost; touches no session."""
-    payload = await payload_of(request)
-    return json_response(await workers_of(request).run(partial(engine_of(request).plan, payload, tenant)))
+    return await posted(request, engine_of(request).plan, tenant)
 
 
 @router.post("/v1/contents", openapi_extra=documented(ContentsRequest), summary="Documents by id or URL")
 async def contents(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """Markdown, passages, metadata and links of up to 100 documents."""
-    payload = await payload_of(request)
-    return json_response(await workers_of(request).run(partial(engine_of(request).contents, payload, tenant)))
+    return await posted(request, engine_of(request).contents, tenant)
