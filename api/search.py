@@ -50,6 +50,9 @@ class Outcome:
     generation: str
     resolved: dict[str, Any]
     ranking: Ranking
+    served_from: str = "index"  # or cache, prefetch, pool
+    profile_terms: tuple[dict[str, Any], ...] = ()  # what the session added to the query
+    drifted: bool = False  # the query is of another topic than the session's last
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,8 +180,8 @@ def session_body(
         "low_yield": progress is not None and low_yield(progress, shown, new, best_new),
         "shown_before": shown - new,
         "new": new,
-        "served_from": "index",
-        "profile_terms": [],
+        "served_from": outcome.served_from,
+        "profile_terms": list(outcome.profile_terms),
         "budget_left": snapshot.budget_left() if snapshot else None,
         "stop": stop(min_new=rule.min_new, min_gain=rule.min_gain, new=new, best_new=best_new, exhausted=is_exhausted),
     }

@@ -295,7 +295,15 @@ class SeenDocument:
     content_hash: str
     cluster: str
     passages: frozenset[int] = frozenset()  # ordinals
-    shingles: frozenset[int] = frozenset()  # hashed word shingles of the passages shown
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackMark:
+    """What was said of a document: `kind` is open, cite or reject."""
+
+    document: str
+    kind: str
+    passage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +316,9 @@ class SessionState:
     vectors: Floats | None = None  # [s, d] of what was shown, for novelty
     snapshot_seq: int = 0
     calls: int = 0  # searches of this reader
+    goal: str = ""  # the objective, or what this topic began with
+    queries: tuple[str, ...] = ()  # asked before on this topic, oldest first
+    marks: tuple[FeedbackMark, ...] = ()  # explicit feedback, oldest first
 
 
 # ---------------------------------------------------------------- what comes out
