@@ -10,14 +10,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
 
 from ranking.types import Shown
 from sessions.errors import EventError
-
-_UNPACKED: Final = 1_024
-"""Sets kept, 5 KB each: a session's next call asks for most of them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,6 @@ def _raw(shingles: Iterable[int]) -> bytes:
         raise EventError(f"a shingle must be an integer in [0, 2^64): {error}") from error
 
 
-@lru_cache(maxsize=_UNPACKED)
 def unpack(packed: bytes) -> frozenset[int]:
     """The shingles of `pack`."""
     numbers = array("Q")

@@ -18,7 +18,7 @@ from typing import TypeVar, overload
 from ranking.types import SeenDocument, SessionState
 from sessions.errors import BranchNotFound, HistoryFolded
 from sessions.events import MAIN, TRUNK, Branch, Event
-from sessions.exposures import Exposure, join, unpack
+from sessions.exposures import Exposure, join
 from sessions.ledger import EMPTY, Gain, Ledger, Mark, Trail, advance, cuts_of
 from sessions.settings import COUNTED_CALLS
 
@@ -202,7 +202,6 @@ class Seen(Mapping[str, SeenDocument]):
             content_hash=item.content_hash,
             cluster=item.cluster,
             passages=item.passages,
-            shingles=unpack(item.shingles),
         )
 
     def __contains__(self, document: object) -> bool:
