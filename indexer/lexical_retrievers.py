@@ -19,10 +19,8 @@ from indexer.postings import Place
 from indexer.reader import Holdings
 from indexer.retrieval import Retrieved, Search
 from indexer.scoring import Wanted, best_rows, bm25
+from ranking.retriever_params import RECALL_B, RECALL_K1
 from ranking.types import FIELDS, Doubles, Longs, Mask, Phrase, PlannedRetriever, PlannedTerm, WordGroup
-
-K1, B = 1.2, 0.75
-"""The BM25 that Evidence.floors is stated in, and that tantivy is compiled with."""
 
 _ALL_FIELDS: Final = frozenset(FIELDS)
 
@@ -51,7 +49,7 @@ def by_terms(search: Search, retriever: PlannedRetriever) -> Retrieved:
     k1, b = float(parameters["k1"]), float(parameters["b"])
     signed = _signed(terms, weights)
     first = search.is_first(retriever)
-    as_tantivy = (k1, b) == (K1, B) and not signed
+    as_tantivy = (k1, b) == (RECALL_K1, RECALL_B) and not signed
     if as_tantivy and search.filter is None and held.segments and held.rows >= search.tantivy_from:
         proposed = _tantivy(search, weights, retriever.k)
         if proposed is not None:

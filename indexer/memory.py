@@ -26,6 +26,7 @@ from indexer.split import embedding_text, split
 from ranking.constants import ALSO_RECALLED
 from ranking.identity import number_of
 from ranking.ports import Embedder
+from ranking.retriever_params import RECALL_B, RECALL_K1
 from ranking.text import tokenize
 from ranking.types import (
     FIELDS,
@@ -281,7 +282,7 @@ class MemoryIndex:
 
     def passage_evidence(self, plan: Plan, ids: Sequence[str]) -> tuple[PassageEvidence, ...]:
         lexical = [retriever.parameters for retriever in plan.retrievers if retriever.type == "bm25"]
-        k1, b = (lexical[0]["k1"], lexical[0]["b"]) if lexical else (1.2, 0.75)
+        k1, b = (lexical[0]["k1"], lexical[0]["b"]) if lexical else (RECALL_K1, RECALL_B)
         lengths = [end - start for page in self._pages.values() for start, end in page.spans]
         average = sum(lengths) / len(lengths) if sum(lengths) else 1.0
         terms = [

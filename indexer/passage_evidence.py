@@ -7,7 +7,6 @@ sum idf tf (k1 + 1) / (tf + k1 (1 - b + b length / average)) / sum idf (k1 + 1),
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
@@ -15,11 +14,8 @@ from indexer.arrays import ranges
 from indexer.reader import Holdings, Segment
 from indexer.scoring import Wanted, find_hits, occurrence_keys, parts_of
 from indexer.vectors import check_query
+from ranking.retriever_params import RECALL_B, RECALL_K1
 from ranking.types import Doubles, Floats, Longs, PassageEvidence, Plan
-
-K1: Final = 1.2
-B: Final = 0.75
-"""Robertson and Zaragoza 2009; used when the plan has no lexical retriever."""
 
 
 def passage_evidence(
@@ -35,8 +31,8 @@ def passage_evidence(
         if planned.scored and "body" in term.fields and term.weight > 0
     ]
     lexical = [retriever.parameters for retriever in plan.retrievers if retriever.type == "bm25"]
-    k1 = float(lexical[0]["k1"]) if lexical else K1
-    b = float(lexical[0]["b"]) if lexical else B
+    k1 = float(lexical[0]["k1"]) if lexical else RECALL_K1
+    b = float(lexical[0]["b"]) if lexical else RECALL_B
     found: dict[int, PassageEvidence] = {}
     distinct = np.unique(np.array(rows, np.int64))
     names = dict(zip(rows, ids, strict=True))

@@ -8,16 +8,11 @@ most its saturation, idf (k1 + 1). When the last result of the lexical page has 
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from ranking.params import FIELD_WEIGHTS, Bm25Retriever, Params
+from ranking.retriever_params import RECALL_B, RECALL_K1
 from ranking.types import Doubles, Evidence, Plan, PlannedTerm
-
-RECALL_K1: Final = 1.2
-RECALL_B: Final = 0.75
-"""What tantivy is compiled with."""
 
 
 def exact(plan: Plan, params: Params, evidence: Evidence, bm25: Doubles | None) -> bool | None:

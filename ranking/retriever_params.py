@@ -17,6 +17,11 @@ LexicalField = Literal["title", "heading", "body", "url", "anchor"]
 FIELD_WEIGHTS: dict[str, float] = {"title": 3.0, "body": 1.0}
 """Start of the search for better ones; eval replaces the numbers."""
 
+RECALL_K1: float = 1.2
+RECALL_B: float = 0.75
+"""Of BM25 (Robertson and Zaragoza 2009), where a request names no others; what tantivy is compiled with, and what
+Evidence.floors is stated in."""
+
 MAX_WORDS: int = 256
 """Vocabulary words that one retriever may stand for: beyond, it is a filter of letters and no query."""
 
@@ -45,8 +50,8 @@ class Bm25Retriever(Model):
     k: int = knob(
         300, "documents", "with full rescoring holds the exact top 10 in 97-100 % of long queries", ge=1, le=10_000
     )
-    k1: float = knob(1.2, "", "Robertson and Zaragoza 2009; what tantivy recalls with", ge=0, le=10)
-    b: float = knob(0.75, "", "as k1", ge=0, le=1)
+    k1: float = knob(RECALL_K1, "", "Robertson and Zaragoza 2009; what tantivy recalls with", ge=0, le=10)
+    b: float = knob(RECALL_B, "", "as k1", ge=0, le=1)
     terms: TermBudget = knob(TermBudget, "", "see its rows")
 
 
@@ -78,8 +83,8 @@ class _Expanding(Model):
     fields: dict[LexicalField, Weight] = knob(lambda: dict(FIELD_WEIGHTS), "weight", "as bm25", min_length=1)
     words: int = knob(64, "words", "the commonest that fit; a longer list says less", ge=1, le=MAX_WORDS)
     k: int = knob(100, "documents", "a wide net beside the main one", ge=1, le=_Depth)
-    k1: float = knob(1.2, "", "as bm25", ge=0, le=10)
-    b: float = knob(0.75, "", "as bm25", ge=0, le=1)
+    k1: float = knob(RECALL_K1, "", "as bm25", ge=0, le=10)
+    b: float = knob(RECALL_B, "", "as bm25", ge=0, le=1)
 
 
 class PrefixRetriever(_Expanding):
