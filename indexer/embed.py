@@ -75,7 +75,7 @@ class OnnxEmbedder:
             self._id, self._dimension = str(manifest["id"]), int(manifest["dimension"])
             self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
             self._session = onnxruntime.InferenceSession(
-                str(folder / MODEL_FILE), _session_options(), providers=["CPUExecutionProvider"]
+                str(folder / MODEL_FILE), session_options(), providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime and tokenizers have no common base of their own
             raise ModelError(
@@ -116,7 +116,7 @@ class OnnxEmbedder:
         return vector
 
 
-def _session_options() -> Any:
+def session_options() -> Any:
     """One thread a call: on few cores more threads wait for each other (measured 3x slower), and requests are
     parallel already. No arena: it keeps the largest request's memory for ever."""
     import onnxruntime

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from indexer.embed import DEFAULT_MODEL, MAX_CHARACTERS, MODEL_FILE, TOKENIZER_FILE, ensure_built
+from indexer.embed import DEFAULT_MODEL, MAX_CHARACTERS, MODEL_FILE, TOKENIZER_FILE, ensure_built, session_options
 from indexer.errors import ModelError
 from indexer.onnx_model import INPUT, TOKENS, write_token_graph
 from ranking.types import Floats
@@ -88,17 +88,10 @@ def _similarity(query: Floats, text: Floats) -> float:
 
 
 def _session(converted: Path) -> Any:
-    """As embed.OnnxEmbedder runs its graph: one thread a call, no arena. Loading from a file and not from bytes, which
-    the session would keep beside its own copy, saves 38 MB."""
+    """Loading from a file and not from bytes, which the session would keep beside its own copy, saves 38 MB."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     with tempfile.TemporaryDirectory(prefix="forage-") as scratch:
         graph = Path(scratch) / "tokens.onnx"
         write_token_graph(converted, graph)
-        return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(graph), session_options(), providers=["CPUExecutionProvider"])
