@@ -35,7 +35,6 @@ WEAK_LIMIT_CHARACTERS: Final = 500  # prose that a weak name (teaser, widget) ca
 WEAK_LINK_SHARE: Final = 1 / 4
 META_CHARACTERS: Final = 200  # bylines and dates are shorter
 CAPTION_CHARACTERS: Final = 300
-HEADER_CHARACTERS: Final = 200
 
 # ---- which element holds the content
 ENOUGH_CHARACTERS: Final = 400  # prose that makes the strictest reading good enough

@@ -37,7 +37,6 @@ class Content:
 
     element: Element
     page_chars: int
-    page_prose: int
     reading: int
 
 
@@ -49,7 +48,7 @@ def find_content(elements: list[Element]) -> Content:
         if element.attributes:
             element.hints = _hints(element)
     if prose < max(settings.LIST_PROSE_SHARE * chars, settings.LIST_PROSE_LEAST) or _has_index(elements):
-        return _find_list(elements, chars, prose)
+        return _find_list(elements, chars)
     enough = max(settings.ENOUGH_LEAST_CHARACTERS, settings.ENOUGH_SHARE * prose)
     best = (-1, TAGS_ONLY)
     for reading in (STRICT, LENIENT, TAGS_ONLY):
@@ -58,17 +57,17 @@ def find_content(elements: list[Element]) -> Content:
         _drop_noise(elements, reading)
         if reading == STRICT and root.prose < settings.LIST_PROSE_SHARE * root.chars:
             restore(elements)
-            return _find_list(elements, chars, prose)
+            return _find_list(elements, chars)
         element = _holder(elements)
         if element.prose >= settings.ENOUGH_CHARACTERS or element.prose >= enough:
-            return Content(element, chars, prose, reading)
+            return Content(element, chars, reading)
         if element.prose > 2 * best[0]:
             best = (element.prose, reading)
     if best[1] != TAGS_ONLY:
         restore(elements)
         _drop_noise(elements, best[1])
         element = _holder(elements)
-    return Content(element, chars, prose, best[1])
+    return Content(element, chars, best[1])
 
 
 def _has_index(elements: list[Element]) -> bool:
@@ -77,7 +76,7 @@ def _has_index(elements: list[Element]) -> bool:
     return any(element.hints & hints.INDEX and element.chars > least for element in elements)
 
 
-def _find_list(elements: list[Element], chars: int, prose: int) -> Content:
+def _find_list(elements: list[Element], chars: int) -> Content:
     """The content of a page without running text (an index, a table of contents): all text counts as prose does."""
     for element in elements:
         element.prose = element.chars
@@ -89,7 +88,7 @@ def _find_list(elements: list[Element], chars: int, prose: int) -> Content:
             element.prose = element.chars
         _drop_noise(elements, TAGS_ONLY)
         reading = TAGS_ONLY
-    return Content(_holder(elements), chars, prose, reading)
+    return Content(_holder(elements), chars, reading)
 
 
 def _hints(element: Element) -> int:

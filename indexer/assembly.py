@@ -93,7 +93,7 @@ class Assembly:
     def run(
         self,
         parent: str | None,
-        todo: Difference,
+        difference: Difference,
         known: Sequence[Path],
         commit: Callable[[str], object] | None = None,
     ) -> Manifest:
@@ -103,11 +103,11 @@ class Assembly:
         try:
             (self.folder / SEGMENTS).mkdir()
             (self.folder / SKETCHES).mkdir()
-            pieces = [piece for piece in todo.pieces if piece.live.any()]
-            pieces += self.write(todo.wanted, known)
+            pieces = [piece for piece in difference.pieces if piece.live.any()]
+            pieces += self.write(difference.wanted, known)
             pieces = self.compact(pieces)
             self.place(pieces)
-            self.overlay(pieces, todo.lost_clusters)
+            self.overlay(pieces, difference.lost_clusters)
             manifest = self.describe(pieces, parent)
             publish(self.collection, self.folder, self.id, commit and partial(commit, self.id))
         finally:

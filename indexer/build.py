@@ -110,7 +110,7 @@ def build(
         pieces: tuple[Piece, ...] = ()
         if parent is not None and not rebuild:
             pieces = pieces_of(parent, damaged, limits.clusters)
-        todo = difference(pieces, snapshot.fingerprints())
+        found = difference(pieces, snapshot.fingerprints())
         work = Assembly(collection, snapshot, embedder, settings, Reporter(progress, limits.build), limits)
         stored = 0
 
@@ -118,13 +118,13 @@ def build(
             nonlocal stored
             stored = 0 if staged is None else store.commit(staged, generation, revised=snapshot.revised)
 
-        manifest = work.run(parent.id if parent else None, todo, _known(parent, damaged, pieces, embedder), commit)
+        manifest = work.run(parent.id if parent else None, found, _known(parent, damaged, pieces, embedder), commit)
         return replace(
             _report(manifest),
             changed=True,
-            added=len(todo.wanted) - todo.replaced,
-            replaced=todo.replaced,
-            removed=todo.removed,
+            added=len(found.wanted) - found.replaced,
+            replaced=found.replaced,
+            removed=found.removed,
             embedded=work.embedded,
             reused=work.reused,
             merged=work.merged,

@@ -2,10 +2,9 @@
 
 `DocumentStore(path)` is a DocumentSink: `add` is all or nothing and upserts by id, `remove` leaves a tombstone. `stage`
 and `commit` are the two halves of `add`, for who has to do something in between (build.py).
-Every commit that changes something gets the next revision; a document that is what it was keeps its own, so
-`snapshot().changes(since)` names what happened after `since`. WAL and synchronous=FULL: what `add` returned from
-survives kill -9 and power loss; any number of threads and processes may use one file.
-Not for search, and not for telling an index of changes: a build comes and asks.
+Every commit that changes something gets the next revision; a document that is what it was keeps its own. WAL and
+synchronous=FULL: what `add` returned from survives kill -9 and power loss; any number of threads and processes may use
+one file. Not for search, and not for telling an index of changes: a build comes and compares (pieces.py).
 """
 
 from __future__ import annotations

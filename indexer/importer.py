@@ -33,7 +33,6 @@ class ImportReport:
     """What an import did."""
 
     documents: int  # distinct ids in the stream
-    new_or_changed: int
     notices: tuple[Notice, ...] = ()
 
 
@@ -54,8 +53,8 @@ def import_documents(
     that may be retried: that is no fault of the lines. Nothing is stored then.
     """
     reader = _Reader(extract_html, name_page, limits or IngestLimits())
-    changed = sink.add(reader.documents(read_lines(stream, reader.limits)))
-    return ImportReport(reader.distinct(), changed, tuple(reader.notices()))
+    sink.add(reader.documents(read_lines(stream, reader.limits)))
+    return ImportReport(reader.distinct(), tuple(reader.notices()))
 
 
 @dataclass(slots=True)

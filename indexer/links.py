@@ -39,7 +39,6 @@ class LinkGraph:
 
     authority: Doubles  # [0, 1]
     inlinks: Longs  # distinct pages that link to it, itself not counted
-    inlink_sites: Longs  # distinct sites of these
     anchors: Mapping[int, str]  # row -> distinct texts of its inbound links, best first, one a line
 
 
@@ -67,12 +66,10 @@ def link_graph(
     edges = resolve(pages, aliases, rows, size)
     source, target, _ = count_pairs(edges.source, edges.target, size)
     rank = pagerank(source, target, edges.site, limits)
-    _, voted, _ = count_pairs(edges.site[source], target, size)
     inlinks = np.bincount(target, minlength=size).astype(np.int64)
     return LinkGraph(
         authority=authority_of(rank, inlinks, edges.site >= 0),
         inlinks=inlinks,
-        inlink_sites=np.bincount(voted, minlength=size).astype(np.int64),
         anchors=inbound_texts(edges, anchor_texts, limits),
     )
 

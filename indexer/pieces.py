@@ -1,6 +1,6 @@
 """The segments of a generation in the making: given a parent's, says what is new, gone or changed in them.
 
-A Piece is a segment folder with what the build knows of each of its rows. Not for writing segments: build.py does.
+A Piece is a segment folder with what the build knows of each of its rows. Not for writing segments: assembly.py does.
 """
 
 from __future__ import annotations
@@ -49,10 +49,6 @@ class Difference:
     replaced: int
     removed: int
     lost_clusters: Hashes  # clusters that lost a member
-
-    @property
-    def empty(self) -> bool:
-        return not self.wanted and not self.removed
 
 
 def short(fingerprint: bytes) -> int:

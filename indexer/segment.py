@@ -34,6 +34,7 @@ from indexer.layout import read_ids as read_ids
 from indexer.lexical import LEXICAL_FIELDS, LexicalWriter
 from indexer.settings import FORMAT, IndexSettings
 from indexer.split import Split, embedding_text, split
+from indexer.storage import sync_file, sync_folder
 from indexer.texts import TextReader, TextWriter
 from indexer.vectors import write_quantiser
 from ranking.ports import Embedder
@@ -83,7 +84,7 @@ def write_segment(
         )  # fmt: skip
         head = {"format": FORMAT, "analyzer": ANALYZER, "settings": settings.to_json(), "counts": asdict(counts)}
         _write_durably(folder / MANIFEST, json.dumps(head, indent=1).encode())
-        _sync_folder(folder)
+        sync_folder(folder)
         return counts
     except BaseException:
         if batch is not None:
@@ -322,7 +323,7 @@ def _fill_vectors(
             if progress:
                 progress(embedded + reused, batch.passages)
     if write_quantiser(vectors, folder / QUANTISER):
-        _sync_file(folder / QUANTISER)
+        sync_file(folder / QUANTISER)
     return embedded, reused
 
 
@@ -357,16 +358,3 @@ def _write_durably(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -28,15 +28,6 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One document that a commit after some revision added, changed or removed."""
-
-    id: str
-    revision: int
-    removed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Version:
     """Which state of which file: equal versions, equal documents and aliases."""
 
@@ -69,13 +60,6 @@ class Snapshot:
     def count(self) -> int:
         """Documents that are there."""
         return int(self._connection.execute("SELECT count(*) FROM documents WHERE deleted = 0").fetchone()[0])
-
-    def changes(self, since: int = 0) -> Iterator[Change]:
-        """What commits after revision `since` did, each document once, in order of its latest revision."""
-        for id, revision, deleted in self._connection.execute(
-            "SELECT id, revision, deleted FROM documents WHERE revision > ? ORDER BY revision, row", (since,)
-        ):
-            yield Change(id, revision, bool(deleted))
 
     def fingerprints(self) -> Iterator[tuple[str, bytes]]:
         """(id, fingerprint) of every document, oldest change first."""

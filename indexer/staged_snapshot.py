@@ -12,7 +12,7 @@ from typing import Final
 
 from indexer.limits import StoreLimits
 from indexer.rows import COLUMNS, SIGN, decode
-from indexer.snapshot import Change, Page, Snapshot
+from indexer.snapshot import Page, Snapshot
 from indexer.staging import Staging
 from ranking.types import Document
 
@@ -41,11 +41,6 @@ class StagedSnapshot(Snapshot):
 
     def count(self) -> int:
         return super().count() + len(self._fresh) - self._replaced
-
-    def changes(self, since: int = 0) -> Iterator[Change]:
-        yield from (change for change in super().changes(since) if change.id not in self._fresh)
-        if self.version.revision > since:
-            yield from (Change(id, self.version.revision, False) for id in self._fresh)
 
     def fingerprints(self) -> Iterator[tuple[str, bytes]]:
         yield from (pair for pair in super().fingerprints() if pair[0] not in self._fresh)

@@ -98,10 +98,6 @@ class Vocabulary:
     def stems(self) -> int:
         return len(self._stem_hash)
 
-    @property
-    def tokens(self) -> int:
-        return len(self._surface_token)
-
     def stem(self, text: str) -> int:
         """Number of a stem, -1 when no document has it."""
         wanted = np.uint64(token_hash(text))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +74,8 @@ def served(collection: Path) -> dict[str, str]:
     """id -> text of every document that the current generation serves."""
     current = open_current(collection)
     assert current.generation is not None
-    with DocumentStore(collection / "documents.sqlite") as store:
-        ids = [change for change, _ in _all(store)]
+    with closing(sqlite3.connect(collection / "documents.sqlite")) as store:
+        ids = [id for (id,) in store.execute("SELECT id FROM documents")]  # also of those that were removed since
     index = open_index(current.generation)
     try:
         found = {}
@@ -87,11 +89,6 @@ def served(collection: Path) -> dict[str, str]:
         return found
     finally:
         index.close()
-
-
-def _all(store: DocumentStore) -> list[tuple[str, bool]]:
-    with store.snapshot() as snapshot:
-        return [(change.id, change.removed) for change in snapshot.changes()]
 
 
 def script(body: str, *arguments: str) -> subprocess.Popen[str]:

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from indexer.documents import DocumentStore
 from indexer.errors import CollectionBusyError, DocumentsError
 from indexer.limits import StoreLimits
-from indexer.snapshot import Change
 from ranking.types import Document, Link
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,22 +79,23 @@ def test_any_change_is_a_change(store: DocumentStore, changed: dict[str, object]
     """Each field that an index could hold makes a new revision."""
     store.add([page(1)])
     assert store.add([replace(page(1), **changed)]) == 1  # type: ignore[arg-type]
-    with store.snapshot() as snapshot:
-        assert list(snapshot.changes(1)) == [Change("d1", 2, False)]
+    assert store.version.revision == 2
 
 
-def test_changes_since_a_revision_name_each_document_once(store: DocumentStore) -> None:
-    """Adds, changes and removals, in order of their latest revision."""
+def test_fingerprints_name_each_document_once_the_oldest_change_first(store: DocumentStore) -> None:
+    """Adds, changes and removals; what came back comes last."""
     store.add([page(1), page(2), page(3)])
     store.add([page(2, "new")])
     assert store.remove(["d3", "unknown"]) == 1
     with store.snapshot() as snapshot:
-        assert [(c.id, c.removed) for c in snapshot.changes(1)] == [("d2", False), ("d3", True)]
-        assert [c.id for c in snapshot.changes()] == ["d1", "d2", "d3"]
+        assert [id for id, _ in snapshot.fingerprints()] == ["d1", "d2"]
         assert snapshot.count() == 2
     assert store.get("d3") is None
     assert store.remove(["d3"]) == 0
     assert store.add([page(3)]) == 1, "a removed document can come back"
+    assert store.add([page(1, "new")]) == 1
+    with store.snapshot() as snapshot:
+        assert [id for id, _ in snapshot.fingerprints()] == ["d2", "d3", "d1"]
 
 
 def test_nothing_is_stored_when_the_iterable_raises(store: DocumentStore) -> None:

@@ -430,7 +430,6 @@ def everything(snapshot: Snapshot) -> dict[str, object]:
     return {
         "version": snapshot.version,
         "count": snapshot.count(),
-        "changes": [sorted(map(repr, snapshot.changes(since))) for since in (0, 1, 2)],
         "fingerprints": sorted(snapshot.fingerprints()),
         "fingerprints of": snapshot.fingerprints_of(ids),
         "documents": list(snapshot.documents(ids)),
