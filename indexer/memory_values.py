@@ -14,10 +14,7 @@ import numpy as np
 
 from indexer.columns import language_code, metadata_values, registrable, seconds, site_of_document
 from indexer.memory_pages import Page, is_number
-from ranking.types import Doubles, Longs
-
-META: str = "meta."
-"""Before a metadata field in the name of a label."""
+from ranking.types import META_PREFIX, Doubles, Longs
 
 
 def number(page: Page, name: str) -> float:
@@ -41,8 +38,8 @@ def labels(pages: Sequence[Page], name: str) -> Longs:
 def _label(page: Page, name: str) -> Hashable:
     if name == "cluster":
         return page.cluster
-    if name.startswith(META):
-        return frozenset(_metadata_texts(page, name.removeprefix(META)))
+    if name.startswith(META_PREFIX):
+        return frozenset(_metadata_texts(page, name.removeprefix(META_PREFIX)))
     return _own(page, name)
 
 

@@ -17,10 +17,7 @@ from indexer.arrays import Array
 from indexer.cache import Cache
 from indexer.columns import AUTHOR, CODED, number_in
 from indexer.reader import Holdings, Segment
-from ranking.types import Doubles, Ints, Longs
-
-META: Final = "meta."
-"""Before a metadata field in the name of a label."""
+from ranking.types import META_PREFIX, Doubles, Ints, Longs
 
 CACHE_BYTES: Final = 64_000_000
 """Memory for the values of fields."""
@@ -115,8 +112,8 @@ class Values:
     def _labels(self, name: str) -> Ints:
         if name == "cluster":
             return np.unique(self._held.cluster, return_inverse=True)[1].astype(np.int32)
-        if name.startswith(META):
-            coded = self._metadata(name.removeprefix(META))
+        if name.startswith(META_PREFIX):
+            coded = self._metadata(name.removeprefix(META_PREFIX))
         else:
             coded = self.coded(name) if name in _OWN else _joined(())
         labels = np.full(self._held.rows, -1, np.int32)

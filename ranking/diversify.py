@@ -17,13 +17,12 @@ from ranking.constants import MMR_POOL
 from ranking.errors import ParamsError
 from ranking.nearest import nearest
 from ranking.params import DiversifyParams
-from ranking.types import Doubles, Evidence, Floats, Longs
+from ranking.types import META_PREFIX, Doubles, Evidence, Floats, Longs
 
 ATTRIBUTES: Final[Mapping[str, str]] = {"site": "site", "cluster": "cluster"}
 """What max_per may name -> the column of Evidence.attributes; every other name is a label (Evidence.labels)."""
 
 LABELS: Final = ("domain", "language", "filetype", "author")
-META_PREFIX: Final = "meta."
 
 
 def caps_of(params: DiversifyParams) -> dict[str, int]:

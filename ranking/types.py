@@ -38,6 +38,9 @@ Mask = NDArray[np.bool_]
 FIELDS: Final = ("title", "heading", "body", "url", "anchor")
 """The lexical fields, in the order of every array with an F axis."""
 
+META_PREFIX: Final = "meta."
+"""Before a metadata field in the name of a label or a signal."""
+
 # ---------------------------------------------------------------- what is indexed
 
 

@@ -52,6 +52,7 @@ from ranking.signals.spec import compute as compute
 from ranking.signals.spec import compute_call as compute_call
 from ranking.signals.spec import known_parameters as known_parameters
 from ranking.types import FIELDS
+from ranking.types import META_PREFIX as META_PREFIX
 
 
 def _row(
@@ -175,7 +176,6 @@ SIGNALS: Final[Mapping[str, SignalSpec]] = MappingProxyType({row.name: row for r
 """Every signal by name, in the order in which scores add them up."""
 
 RANK_PREFIX: Final = "rank."
-META_PREFIX: Final = "meta."
 
 
 def rank_signal(retriever: str) -> SignalSpec:
