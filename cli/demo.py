@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from ranking.errors import ForageError
+from ranking.shown import cut
 
 MAX_PAGES: Final = 120
 """Enough to search; embedding their passages is most of the demo's time."""
@@ -130,7 +131,7 @@ def _converse(server: str, queries: tuple[str, ...]) -> None:
             payload = {"query": query, "session_id": session, "max_results": 5, "content": {"passages": 1}}
             response = client.post("/v1/search", json=payload)
             if response.status_code != 200:
-                raise DemoError(f"the server answered {response.status_code}: {response.text[:500]}")
+                raise DemoError(f"the server answered {response.status_code}: {cut(response.text, 500)}")
             answer = response.json()
             session = answer["session_id"]
             show_answer(answer)

@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import Any, Final
 
 from crawler.pagedates import parse_machine_date
+from ranking.shown import cut
 
 MAX_PAGES: Final = 5_000  # a book has fewer; the crawl's time cap ends the rest
 _HYPHEN: Final = re.compile(r"(?<=[a-zà-ÿ])-\n(?=[a-zà-ÿ])")
@@ -50,7 +51,7 @@ def read_pdf(body: bytes) -> PdfText:
     except PdfError:
         raise
     except Exception as error:  # pypdf raises nearly every built-in error on broken files
-        raise PdfError(f"the PDF cannot be read ({type(error).__name__}: {str(error)[:200]})") from error
+        raise PdfError(f"the PDF cannot be read ({type(error).__name__}: {cut(str(error), 200)})") from error
     text = "\n\n".join(clean for page in pages if (clean := _page(page)))
     return PdfText(
         text=text,

@@ -23,6 +23,7 @@ from courlan.clean import TRACKERS_RE
 from w3lib.url import canonicalize_url, safe_url_string
 
 from crawler.errors import UrlError
+from ranking.shown import shown
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ALREADY: Final = re.compile(
@@ -82,7 +83,7 @@ def _canonical(url: str) -> str:
         if following == current:
             return current
         current = following
-    raise UrlError(f"this URL does not settle on one form: {url[:200]!r}")
+    raise UrlError(f"this URL does not settle on one form: {shown(url, 200)}")
 
 
 def _once(url: str) -> str:
@@ -93,7 +94,7 @@ def _once(url: str) -> str:
         clean = normalize_url(_PLACE + path)
         whole = canonicalize_url(clean + ("?" + "&".join(pieces) if pieces else ""))
     except ValueError as error:
-        raise UrlError(f"not a URL that can be fetched: {url[:200]!r} ({error})") from error
+        raise UrlError(f"not a URL that can be fetched: {shown(url, 200)} ({error})") from error
     return f"{parts.scheme}://{authority(parts)}{whole[len(_PLACE) :]}"
 
 
@@ -110,13 +111,14 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(head.replace("\\", "/") + mark + query)  # as browsers do for http
         _ = parts.port
     except ValueError as error:
-        raise UrlError(f"not a URL: {url[:200]!r} ({error})") from error
+        raise UrlError(f"not a URL: {shown(url, 200)} ({error})") from error
     if parts.scheme not in DEFAULT_PORTS:
         raise UrlError(
-            f"only http and https can be crawled, not {url[:200]!r}", hint="write the whole URL: https://example.org/"
+            f"only http and https can be crawled, not {shown(url, 200)}",
+            hint="write the whole URL: https://example.org/",
         )
     if not parts.hostname:
-        raise UrlError(f"this URL names no host: {url[:200]!r}")
+        raise UrlError(f"this URL names no host: {shown(url, 200)}")
     return parts
 
 
@@ -146,7 +148,7 @@ def _host(host: str) -> str:
         except OSError as error:
             raise UrlError(f"not an IPv4 address: {host!r}") from error
     if not _HOST.fullmatch(name) or len(name) > 253 or any(not 0 < len(label) < 64 for label in name.split(".")):
-        raise UrlError(f"not a host name: {host[:100]!r}")
+        raise UrlError(f"not a host name: {shown(host, 100)}")
     return name
 
 
@@ -159,7 +161,7 @@ def fetchable(url: str) -> str:
     try:
         return safe_url_string(parts._replace(netloc=authority(parts), path=parts.path or "/").geturl())
     except ValueError as error:
-        raise UrlError(f"not a URL that can be fetched: {url[:200]!r} ({error})") from error
+        raise UrlError(f"not a URL that can be fetched: {shown(url, 200)} ({error})") from error
 
 
 def absolute(base: str, reference: str) -> str:
@@ -167,7 +169,7 @@ def absolute(base: str, reference: str) -> str:
     try:
         return urljoin(base, reference.strip())
     except ValueError as error:
-        raise UrlError(f"not a URL: {reference[:200]!r} ({error})") from error
+        raise UrlError(f"not a URL: {shown(reference, 200)} ({error})") from error
 
 
 def document_id(url: str) -> str:

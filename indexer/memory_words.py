@@ -13,6 +13,7 @@ from typing import Final
 
 from indexer.memory_pages import Page
 from ranking.errors import ParamsError
+from ranking.shown import shown
 from ranking.types import VocabularyWord
 
 _BEYOND_RE2: Final = re.compile(r"\\[1-9]|\(\?(?:[=!>(#]|<[=!]|P=)|[*+?}]\+")
@@ -49,11 +50,11 @@ def _measure(kind: str, text: str) -> Callable[[str], int | None]:
 
 def _compiled(text: str) -> re.Pattern[str]:
     if _BEYOND_RE2.search(text):
-        raise ParamsError(f"{text[:40]!r} is no RE2 pattern")
+        raise ParamsError(f"{shown(text)} is no RE2 pattern")
     try:
         return re.compile(text, re.ASCII)
     except re.error as error:
-        raise ParamsError(f"{text[:40]!r} is no pattern: {error}") from None
+        raise ParamsError(f"{shown(text)} is no pattern: {error}") from None
 
 
 def edits(one: str, other: str) -> int:

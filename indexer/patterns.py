@@ -13,6 +13,7 @@ from typing import Any, Final
 import re2
 
 from ranking.errors import ParamsError
+from ranking.shown import shown
 
 MEMORY: Final = 4_000_000
 """Bytes for the program and the states of one pattern; when the states take more, RE2 goes on without keeping them."""
@@ -46,11 +47,10 @@ def literal(text: str) -> str:
 
 
 def _callers(pattern: str) -> Any:
-    shown = pattern if len(pattern) <= 60 else f"{pattern[:59]}…"
     for escaped in _ESCAPES.findall(pattern):
         if escaped in _NOT_OF_WORDS:
             raise ParamsError(
-                f"\\{escaped} in {shown!r} is {_NOT_OF_WORDS[escaped]}",
+                f"\\{escaped} in {shown(pattern)} is {_NOT_OF_WORDS[escaped]}",
                 hint="a pattern is of one whole word: leave it out",
             )
     try:
@@ -58,12 +58,12 @@ def _callers(pattern: str) -> Any:
         compiled = _compiled(f"(?m)^(?:{pattern})$", never_newline=True)
     except (re2.error, UnicodeEncodeError) as error:
         raise ParamsError(
-            f"{shown!r} is no RE2 pattern: {_reason(error)}",
+            f"{shown(pattern)} is no RE2 pattern: {_reason(error)}",
             hint="https://github.com/google/re2/wiki/Syntax says what one is",
         ) from None
     if compiled.programsize > MAX_PROGRAM:
         raise ParamsError(
-            f"{shown!r} makes {compiled.programsize:,} steps, at most {MAX_PROGRAM:,} are allowed",
+            f"{shown(pattern)} makes {compiled.programsize:,} steps, at most {MAX_PROGRAM:,} are allowed",
             hint="repeat less: {1,20} and not {1,1000}",
         )
     return compiled

@@ -20,6 +20,7 @@ from indexer.limits import StoreLimits
 from indexer.lock import deleted, is_at
 from indexer.rows import Row, clean, encode
 from indexer.storage import storage_full
+from ranking.shown import shown
 from ranking.types import Document
 
 
@@ -49,7 +50,7 @@ class Staging:
         with storage_full(self.folder):
             for document in documents:
                 if not document.id:
-                    raise DocumentsError(f"a document without id cannot be stored (url {document.url[:200]!r})")
+                    raise DocumentsError(f"a document without id cannot be stored (url {shown(document.url, 200)})")
                 self._put(encode(document, self._limits))
             return len(self) - before
 

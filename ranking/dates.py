@@ -14,6 +14,7 @@ from datetime import date
 from typing import Final
 
 from ranking.errors import ParamsError
+from ranking.shown import shown
 
 FORMS: Final = "YYYY, YYYY-MM, YYYY-MM-DD or RFC 3339 (2024-05-01T12:00:00Z)"
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
@@ -92,4 +93,4 @@ def _seconds(day: date) -> float:
 
 
 def _refused(written: str, why: str) -> ParamsError:
-    return ParamsError(f"{written[:40]!r} {why}: a date is {FORMS}", hint=f"write {FORMS}")
+    return ParamsError(f"{shown(written)} {why}: a date is {FORMS}", hint=f"write {FORMS}")

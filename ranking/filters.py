@@ -14,6 +14,7 @@ from typing import Any, Final
 from ranking.dates import parse_date
 from ranking.errors import ParamsError
 from ranking.params import FilterParams
+from ranking.shown import shown
 from ranking.suggest import nearest
 from ranking.types import Filter, FilterKind, Node, Not
 from ranking.units import conjunction, disjunction
@@ -103,7 +104,7 @@ def _scalar(value: Any, path: str) -> str | int | float | bool:
     if isinstance(value, str | bool) or (isinstance(value, int | float) and abs(value) <= sys.float_info.max):
         return value
     raise ParamsError(
-        f"{str(value)[:40]!r} is no value to compare with", path=path, hint="use text, a finite number, true or false"
+        f"{shown(str(value))} is no value to compare with", path=path, hint="use text, a finite number, true or false"
     )
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ranking.errors import ParamsError
+from ranking.shown import shown
 from ranking.values import address
 
 HOST_ANCHOR: Final = "||"
@@ -223,7 +224,7 @@ def url_glob(text: str) -> str:
     """
     written = _tidy(text, "URL")
     if written.startswith("/"):
-        raise ParamsError(f"no URL begins with {text[:40]!r}", hint="for a path write `path`, or put * before it")
+        raise ParamsError(f"no URL begins with {shown(text)}", hint="for a path write `path`, or put * before it")
     if written.startswith(("*", HOST_ANCHOR)):
         return written
     literal = re.split("[*^]", written, maxsplit=1)[0]
@@ -241,7 +242,7 @@ def path_glob(text: str) -> str:
     """A pattern of paths. Raises ParamsError for what fits every path or none."""
     written = _tidy(text, "path")
     if not written.startswith(("/", "*")):
-        raise ParamsError(f"no path begins with {text[:40]!r}", hint="a path begins with /", did_you_mean=f"/{text}")
+        raise ParamsError(f"no path begins with {shown(text)}", hint="a path begins with /", did_you_mean=f"/{text}")
     if "?" in written or "#" in written:
         raise ParamsError("a path ends before ? and #", hint="use `url` for what stands behind it")
     if written in ("*", "/*", "*/*"):
@@ -254,11 +255,11 @@ def _tidy(text: str, what: str) -> str:
     if not written:
         raise ParamsError(f"an empty {what} fits nothing", hint="leave it out")
     if _UNUSABLE.search(written):
-        raise ParamsError(f"no {what} holds a space: {text[:40]!r}", hint="write %20 for a space")
+        raise ParamsError(f"no {what} holds a space: {shown(text)}", hint="write %20 for a space")
     if not written.strip("*|"):
         raise _every(text)
     return written
 
 
 def _every(text: str) -> ParamsError:
-    return ParamsError(f"{text[:40]!r} fits every page", hint="name what the pages have in common")
+    return ParamsError(f"{shown(text)} fits every page", hint="name what the pages have in common")

@@ -38,6 +38,7 @@ from ranking.errors import ParamsError
 from ranking.globs import HOST_ANCHOR, url_glob
 from ranking.nearest import nearest
 from ranking.rule_models import Rule
+from ranking.shown import shown
 from ranking.text import tokenize
 from ranking.values import site
 
@@ -94,7 +95,7 @@ def read_goggle(text: str, group: str, path: str) -> tuple[Rule, ...]:
                     matches.setdefault(key, {})[value] = None
         except ParamsError as error:
             raise ParamsError(
-                f"line {number} of the Goggle, {written[:80]!r}, cannot be read: {error.message}",
+                f"line {number} of the Goggle, {shown(written)}, cannot be read: {error.message}",
                 path=path,
                 hint=error.hint,
                 did_you_mean=error.did_you_mean,

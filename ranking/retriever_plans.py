@@ -26,6 +26,7 @@ from ranking.retriever_params import (
     SessionRetriever,
     SiteListingRetriever,
 )
+from ranking.shown import shown
 from ranking.text import fold, tokenize
 from ranking.types import (
     CollectionStatistics,
@@ -140,7 +141,7 @@ def _phrase(retriever: PhraseRetriever, query: Query, path: str) -> Mapping[str,
     tokens = tuple(tokenize(retriever.text if retriever.text is not None else query.meaning))
     if not tokens and retriever.text is not None:
         raise ParamsError(
-            f"{retriever.text[:60]!r} holds no word", path=f"{path}.text", hint="write words, or leave text out"
+            f"{shown(retriever.text)} holds no word", path=f"{path}.text", hint="write words, or leave text out"
         )
     phrase = Phrase(tokens, None, retriever.slop, retriever.ordered)
     return {"phrase": phrase, "fields": dict(retriever.fields)}

@@ -16,6 +16,7 @@ from ranking.filters import condition_of
 from ranking.globs import both, joined, path_glob, site_glob, url_glob
 from ranking.params import FilterParams
 from ranking.rule_models import Rule, RuleMatch
+from ranking.shown import shown
 from ranking.text import tokenize
 from ranking.types import All, Filter, FilterKind, Node, Phrase
 from ranking.units import conjunction, disjunction, words
@@ -154,5 +155,5 @@ def _words(text: str, field: str) -> Node:
             nodes += [words(tokenize(word), field) for word in part.split()]
     node = conjunction(nodes)
     if node is None:
-        raise ParamsError(f"{text[:40]!r} holds no word", hint="write letters or digits")
+        raise ParamsError(f"{shown(text)} holds no word", hint="write letters or digits")
     return node

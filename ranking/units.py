@@ -15,6 +15,7 @@ from ranking.dates import parse_date
 from ranking.errors import ParamsError
 from ranking.lexer import Lexeme
 from ranking.operators import PREFIXES, OperatorSpec
+from ranking.shown import shown
 from ranking.text import fold, tokenize
 from ranking.types import All, Any_, Filter, FilterKind, Node, Not, Phrase, Prefix, ScoredTerm, Term
 from ranking.values import address, filetype, host, language, site
@@ -243,7 +244,7 @@ def _refused(lexeme: Lexeme, spec: OperatorSpec, why: str) -> Unit:
 def _url_part(text: str) -> str:
     part = fold(text.strip())
     if not tokenize(part):
-        raise ParamsError(f"{text[:40]!r} holds no letter or digit", hint="write a part of a URL")
+        raise ParamsError(f"{shown(text)} holds no letter or digit", hint="write a part of a URL")
     return part
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ranking.errors import ParamsError
+from ranking.shown import shown
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
@@ -49,7 +50,7 @@ def filetype(text: str) -> str:
     """A file's kind by its extension, lower case, without the dot."""
     name = text.strip().lower().removeprefix(".")
     if not _FILETYPE.fullmatch(name):
-        raise ParamsError(f"{text[:40]!r} is no file type", hint="write an extension such as pdf, html or md")
+        raise ParamsError(f"{shown(text)} is no file type", hint="write an extension such as pdf, html or md")
     return _FILETYPE_ALIASES.get(name, name)
 
 
@@ -57,7 +58,7 @@ def language(text: str) -> str:
     """The primary language tag, lower case: `en-US` is `en`."""
     match = _LANGUAGE.fullmatch(text.strip().lower())
     if not match:
-        raise ParamsError(f"{text[:40]!r} is no language code", hint="write an ISO 639-1 code such as en, de or ja")
+        raise ParamsError(f"{shown(text)} is no language code", hint="write an ISO 639-1 code such as en, de or ja")
     return match[1]
 
 
@@ -86,4 +87,4 @@ def _without_query(path: str) -> str:
 
 
 def _no_host(text: str) -> ParamsError:
-    return ParamsError(f"{text[:60]!r} is no host", hint="write a host such as docs.python.org, with a /path if wanted")
+    return ParamsError(f"{shown(text)} is no host", hint="write a host such as docs.python.org, with a /path if wanted")

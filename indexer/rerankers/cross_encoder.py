@@ -18,6 +18,7 @@ import numpy as np
 
 from indexer.errors import InvalidModelError, ModelMissingError
 from indexer.sentence_model import ID_DIGITS, MAX_CHARACTERS_PER_TOKEN
+from ranking.shown import shown
 from ranking.types import Doubles, Floats
 
 HOW_TO_ADD: Final = (
@@ -110,7 +111,7 @@ def find_cross_encoder(name: str) -> Path:
             raise ModelMissingError(f"{name!r} holds no cross-encoder: no config.json in it", hint=HOW_TO_ADD)
         return Path(place)
     if not name.strip() or name.startswith((".", "~", "/")):
-        raise ModelMissingError(f"there is no model at {name[:200]!r}", hint=HOW_TO_ADD)
+        raise ModelMissingError(f"there is no model at {shown(name, 200)}", hint=HOW_TO_ADD)
     hub = _import("huggingface_hub")
     for full in (name,) if "/" in name else (name, f"{ORGANISATION}/{name}"):
         try:
@@ -119,7 +120,7 @@ def find_cross_encoder(name: str) -> Path:
             continue
         if (found / "config.json").is_file():
             return found
-    raise ModelMissingError(f"the cross-encoder {name[:200]!r} is not on this machine", hint=HOW_TO_ADD)
+    raise ModelMissingError(f"the cross-encoder {shown(name, 200)} is not on this machine", hint=HOW_TO_ADD)
 
 
 def _import(name: str) -> Any:

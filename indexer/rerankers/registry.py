@@ -18,6 +18,7 @@ from indexer.rerankers.trees import TreeModel, load_trees
 from ranking.errors import ParamsError
 from ranking.nearest import nearest
 from ranking.ports import Reranker
+from ranking.shown import shown
 
 __all__ = ["KINDS", "Kind", "ModelInfo", "ModelStore", "Rerankers"]
 
@@ -66,7 +67,7 @@ class Rerankers:
             return self._tokens(name)
         meant = nearest(kind, KINDS)
         raise ParamsError(
-            f"{kind[:40]!r} is no type of rescoring", hint=f"one of {', '.join(KINDS)}", did_you_mean=meant
+            f"{shown(kind)} is no type of rescoring", hint=f"one of {', '.join(KINDS)}", did_you_mean=meant
         )
 
     def _trees(self, name: str) -> TreeModel:
@@ -93,7 +94,7 @@ class Rerankers:
 
         if name not in (*BUILT_IN, DEFAULT_MODEL):
             raise ModelMissingError(
-                f"late interaction runs over the built-in model alone, and {name[:80]!r} is another",
+                f"late interaction runs over the built-in model alone, and {shown(name)} is another",
                 hint='leave "model" out, or use the type cross_encoder',
                 did_you_mean=DEFAULT_MODEL,
             )

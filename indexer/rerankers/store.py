@@ -28,6 +28,7 @@ from indexer.rerankers.trees import fingerprint_of, load_trees
 from indexer.storage import storage_full, sync_folder, write_atomically
 from ranking.errors import ParamsError
 from ranking.nearest import near
+from ranking.shown import shown
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _REFERENCE: Final = re.compile(r"([^@]*)(?:@([1-9][0-9]{0,8}))?")
@@ -203,7 +204,7 @@ class ModelStore:
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise ParamsError(
-            f"{name[:80]!r} cannot be a model's name",
+            f"{shown(name)} cannot be a model's name",
             hint="1 to 64 ASCII letters, digits, hyphens, underscores and dots, no dot in front",
         )
 
@@ -212,6 +213,6 @@ def _parse(reference: str) -> tuple[str, int | None]:
     """Name and version of `name` or `name@3`. ParamsError when it is neither."""
     found = _REFERENCE.fullmatch(reference)
     if not found:
-        raise ParamsError(f"{reference[:80]!r} names no model", hint="write a name, or name@3 for its version 3")
+        raise ParamsError(f"{shown(reference)} names no model", hint="write a name, or name@3 for its version 3")
     _check_name(found[1])
     return found[1], int(found[2]) if found[2] else None

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidModelError
+from ranking.shown import cut, shown
 from ranking.types import Doubles, Longs, Mask
 
 MAX_BYTES: Final = 20_000_000
@@ -206,16 +207,18 @@ def _refuse(what: str, hint: str = HINT) -> NoReturn:
 def _header(lines: list[str]) -> tuple[dict[str, str], int]:
     """Names and values before the first tree, and the line of that tree."""
     if lines[0].strip() != "tree":
-        _refuse(f"it begins with {lines[0][:30]!r} and not with the line 'tree'")
+        _refuse(f"it begins with {shown(lines[0], 30)} and not with the line 'tree'")
     first = next((at for at, line in enumerate(lines) if line.startswith(("Tree=", "end of trees"))), None)
     if first is None:
         _refuse("it has no trees")
     header = {name: value for name, _, value in (line.partition("=") for line in lines[1:first])}
     for name, only in (("num_class", "1"), ("num_tree_per_iteration", "1")):
         if header.get(name) != only:
-            _refuse(f"{name} is {header.get(name, 'not there')[:20]}", "train with one class: one score a document")
+            _refuse(f"{name} is {cut(header.get(name, 'not there'), 20)}", "train with one class: one score a document")
     if header.get("version") not in VERSIONS:
-        _refuse(f"its format is {header.get('version', 'not named')[:20]}, not one of {', '.join(sorted(VERSIONS))}")
+        _refuse(
+            f"its format is {cut(header.get('version', 'not named'), 20)}, not one of {', '.join(sorted(VERSIONS))}"
+        )
     return header, first
 
 
@@ -223,7 +226,7 @@ def _feature_names(header: Mapping[str, str]) -> tuple[str, ...]:
     names = tuple(header.get("feature_names", "").split(" "))
     last = header.get("max_feature_idx", "nothing")
     if last != str(len(names) - 1):
-        _refuse(f"max_feature_idx is {last[:20]}, but feature_names has {len(names)}")
+        _refuse(f"max_feature_idx is {cut(last, 20)}, but feature_names has {len(names)}")
     if len(set(names)) < len(names) or not all(names):
         _refuse("feature_names has an empty name, or one twice")
     return names
@@ -250,16 +253,16 @@ def _trees(lines: list[str], at: int, wanted: int) -> list[dict[str, str]]:
         name, equals, value = line.partition("=")
         if name == "Tree":
             if value != str(len(blocks)):
-                _refuse(f"tree {len(blocks)} is numbered {value[:20]!r}")
+                _refuse(f"tree {len(blocks)} is numbered {shown(value, 20)}")
             if len(blocks) == MAX_TREES:
                 _refuse(f"it has more than {MAX_TREES:,} trees", "train fewer trees with a higher learning rate")
             blocks.append({})
         elif equals and name in blocks[-1]:
-            _refuse(f"tree {len(blocks) - 1} has {name[:30]!r} twice")
+            _refuse(f"tree {len(blocks) - 1} has {shown(name, 30)} twice")
         elif equals:
             blocks[-1][name] = value
         elif line.strip():
-            _refuse(f"tree {len(blocks) - 1} has a line {line[:30]!r}")
+            _refuse(f"tree {len(blocks) - 1} has a line {shown(line, 30)}")
     if not blocks or len(blocks) != wanted:
         _refuse(f"tree_sizes names {wanted} trees, and there are {len(blocks)}")
     return blocks

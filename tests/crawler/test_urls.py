@@ -151,3 +151,11 @@ def test_an_at_sign_elsewhere_is_none(text: str) -> None:
     assert urls.seed(text) == urls.canonical(text)
     with pytest.raises(UrlError, match="only http and https"):
         urls.seed("example.org")
+
+
+def test_a_long_url_is_cut_in_a_message_and_the_cut_is_seen() -> None:
+    """A reader can tell the beginning of what was given from the whole of it."""
+    with pytest.raises(UrlError) as caught:
+        urls.canonical(f"ftp://a.example/{'x' * 5_000}")
+    assert "xxx..." in caught.value.message
+    assert len(caught.value.message) < 300

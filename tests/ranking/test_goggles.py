@@ -13,6 +13,7 @@ from ranking.errors import ParamsError
 from ranking.globs import compile_glob, url_glob
 from ranking.goggles import Instruction, pattern_glob, read_goggle, read_instruction
 from ranking.rules import compile_rules, normalise
+from ranking.shown import shown
 
 
 def read(text: str) -> list[dict[str, Any]]:
@@ -201,7 +202,7 @@ def test_a_line_that_cannot_be_read_is_named(line: str, message: str, hint: str)
     """With its number, its text, what is wrong and what would work."""
     error = refused(f"! name: x\n\n$boost,site=a.org\n  {line}\n/b/")
     assert error.message.startswith("line 4 of the Goggle, ")
-    assert repr(line[:80]) in error.message
+    assert shown(line) in error.message
     assert message in error.message
     assert hint in str(error.hint)
 
