@@ -40,6 +40,8 @@ DOCUMENTS: list[dict[str, Any]] = [
      "text": "La boucle d'événements exécute des coroutines.", "published_at": "2022"},
 ]  # fmt: skip
 
+STATELESS = {"session": {"record": False}}
+
 Call = Callable[..., httpx.Response]
 
 
@@ -89,6 +91,24 @@ def filled(folder: Path, **settings: Any) -> Client:
     response = client("POST", "/v1/collections/default/documents", DOCUMENTS)
     assert response.status_code == 200, response.text
     return client
+
+
+def ids(answer: dict[str, Any]) -> list[str]:
+    return [hit["id"] for hit in answer["results"]]
+
+
+def ok(client: Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    response = client("POST", path, body)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def refused(client: Client, body: dict[str, Any], path: str = "/v1/search") -> dict[str, Any]:
+    response = client("POST", path, body)
+    assert response.status_code == 422, response.text
+    error: dict[str, Any] = response.json()["error"]
+    return error
 
 
 @pytest.fixture(scope="module")

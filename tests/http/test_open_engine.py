@@ -6,28 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.http.conftest import DOCUMENTS, Client
-
-STATELESS = {"session": {"record": False}}
-
-
-def ids(answer: dict[str, Any]) -> list[str]:
-    return [hit["id"] for hit in answer["results"]]
-
-
-def ok(client: Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    response = client("POST", path, body)
-    assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
-
-
-def refused(client: Client, body: dict[str, Any], path: str = "/v1/search") -> dict[str, Any]:
-    response = client("POST", path, body)
-    assert response.status_code == 422, response.text
-    error: dict[str, Any] = response.json()["error"]
-    return error
-
+from tests.http.conftest import DOCUMENTS, STATELESS, Client, ids, ok, refused
 
 # ---------------------------------------------------------------- retrievers
 
