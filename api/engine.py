@@ -25,6 +25,7 @@ from api.feedback import with_feedback
 from api.lanes import ingest_lines, ingest_objects
 from api.open_requests import ExplainRequest, RecallRequest, SimilarRequest, TermsRequest
 from api.preparing import Stopwatch, prepare
+from api.profile import Profiler
 from api.profiles import FOLDER as PROFILES_FOLDER
 from api.profiles import ProfileStore
 from api.recall_check import recall_check
@@ -85,6 +86,7 @@ class Engine:
         self._crawls = CrawlJobs(settings)
         self._profiles = ProfileStore(settings.data / PROFILES_FOLDER)
         self._samples = Samples()
+        self._profiler = Profiler(self._vectors)
         self._guard = threading.Lock()
         self._models: dict[str, tuple[ModelStore, Rerankers]] = {}
 
@@ -130,7 +132,11 @@ class Engine:
         likenesses: Mapping[str, Likeness] | None = None,
     ) -> Outcome:
         surrounding = Surrounding(
-            partial(self._synonyms, tenant, request.collection), self._models_of(tenant)[1], likenesses
+            partial(self._synonyms, tenant, request.collection),
+            self._models_of(tenant)[1],
+            likenesses,
+            self._profiler,
+            f"{tenant}/{request.collection}",
         )
         outcome = search(request, index, self._vectors, session, newest(index), surrounding)
         outcome.body["notices"].extend(self._collections.notices(tenant, request.collection))

@@ -20,11 +20,12 @@ from api.errors import DeadlineError
 from api.opinions import OpinionReader
 from api.passages import passages_of
 from api.preparing import Prepared, Stopwatch, Synonyms, prepare
+from api.profile import Learned, Profiler
 from api.reading import Reading
 from api.requests import SearchRequest
 from indexer.rerankers.registry import Rerankers
 from ranking.params import Params
-from ranking.pipeline import rank
+from ranking.pipeline import NOWHERE, Elsewhere, Ordered, order, page_of
 from ranking.plan import OVER_BUDGET, cost, grouped_cost, searched
 from ranking.ports import SearchIndex
 from ranking.retriever_plans import Likeness
@@ -57,12 +58,28 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Surrounding:
-    """What a search may need beside the index: the collection's synonyms, the models of rerank stages, and likenesses
-    that were made before, by retriever."""
+    """What a search may need beside the index: the collection's synonyms, the models of rerank stages, likenesses that
+    were made before, by retriever, and what sessions hold for likely; `scope` names the collection and whose it is."""
 
     synonyms: Synonyms | None = None
     rerankers: Rerankers | None = None
     likenesses: Mapping[str, Likeness] | None = None
+    profiler: Profiler | None = None
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A search up to its order: what is left is the page. `session` is what the order was made with."""
+
+    prepared: Prepared
+    evidence: Evidence
+    ordered: Ordered
+    index: SearchIndex
+    session: SessionState
+    reading: Reading
+    learned: Learned
+    watch: Stopwatch
 
 
 def search(
@@ -74,14 +91,29 @@ def search(
     surrounding: Surrounding = Surrounding(),
 ) -> Outcome:
     """Parse, embed, plan, recall, rank, choose passages, fetch, write down."""
+    return answer(find(request, index, vectors, session, now, surrounding))
+
+
+def find(
+    request: SearchRequest,
+    index: SearchIndex,
+    vectors: QueryVectors | None,
+    session: SessionState,
+    now: float,
+    surrounding: Surrounding = Surrounding(),
+    minimum: int = 0,
+) -> Found:
+    """The first half of `search`. `minimum`: candidates to have at least, where so many satisfy the condition."""
     watch = Stopwatch()
     prepared = prepare(request, index, vectors, watch, session, surrounding.synonyms, likenesses=surrounding.likenesses)
     if feedback.wanted(prepared):
         prepared = feedback.with_feedback(prepared, index, now)
         watch.lap("feedback", 0, len(prepared.feedback))
-    asked, request, query, plan = prepared.asked, prepared.request, prepared.query, prepared.plan
+    if minimum > prepared.plan.minimum:
+        prepared = replace(prepared, plan=replace(prepared.plan, minimum=minimum))
+    request, plan = prepared.request, prepared.plan
     check_postings(prepared)
-    check_deadline(asked, prepared, watch)
+    check_deadline(prepared.asked, prepared, watch)
     evidence = index.recall(plan)
     watch.lap("recall", 0, evidence.size)
     watch.inner(evidence.stages)
@@ -92,8 +124,25 @@ def search(
     opinions = None
     if request.rerank and surrounding.rerankers is not None:
         opinions = OpinionReader(surrounding.rerankers, plan, evidence, index)
-    ranking = rank(plan, evidence, request, session, now, opinions, prepared.rules)
-    watch.lap("rank", evidence.size, len(ranking.page))
+    learned, profiler = Learned(), surrounding.profiler
+    if profiler is not None and request.session.record and (session.goal or session.marks):
+        learned = profiler.learned(surrounding.scope, prepared, evidence, index, session, now)
+        session = replace(session, influences=learned.influences)
+        watch.lap("profile", 0, len(learned.influences))
+    ordered = order(plan, evidence, request, session, now, opinions, prepared.rules)
+    if profiler is not None and request.session.record and not session.goal:
+        profiler.remember(surrounding.scope, prepared, ordered, index)
+    watch.lap("rank", evidence.size, len(ordered.order))
+    return Found(prepared, evidence, ordered, index, session, reading, learned, watch)
+
+
+def answer(found: Found, elsewhere: Elsewhere = NOWHERE) -> Outcome:
+    """The second half of `search`: page, passages, and all of it written down."""
+    prepared, evidence, index, watch = found.prepared, found.evidence, found.index, found.watch
+    session, reading, learned = found.session, found.reading, found.learned
+    asked, request, query, plan = prepared.asked, prepared.request, prepared.query, prepared.plan
+    ranking = page_of(found.ordered, elsewhere)
+    watch.lap("page", len(found.ordered.order), len(ranking.page))
     hits = assemble(ranking, plan, index, request, session, reading)
     watch.lap("fetch", len(ranking.page), len(hits))
     facets = facets_of(request, plan, index)
@@ -130,7 +179,15 @@ def search(
     )
     check_deadline(asked, prepared, watch, results)
     shown = shown_of(hits, reading) if request.session.record else ()
-    return Outcome(body, shown, index.statistics.generation, resolved, ranking)
+    return Outcome(
+        body,
+        shown,
+        index.statistics.generation,
+        resolved,
+        ranking,
+        profile_terms=learned.terms,
+        drifted=learned.drifted,
+    )
 
 
 def check_deadline(

@@ -13,6 +13,16 @@ from ranking.constant_table import CONSTANTS as CONSTANTS  # with every row belo
 from ranking.constant_table import define as define
 from ranking.limits import MAX_EXPANDED_WORDS as MAX_EXPANDED_WORDS
 from ranking.limits import MAX_META_SIGNALS as MAX_META_SIGNALS
+from ranking.session_constants import CITED_MASS as CITED_MASS
+from ranking.session_constants import DRIFT_DEPTH as DRIFT_DEPTH
+from ranking.session_constants import DRIFT_OVERLAP as DRIFT_OVERLAP
+from ranking.session_constants import DRIFT_TERMS as DRIFT_TERMS
+from ranking.session_constants import FEEDBACK_MARKS as FEEDBACK_MARKS
+from ranking.session_constants import FEEDBACK_WORDS as FEEDBACK_WORDS
+from ranking.session_constants import MAX_DOCUMENT_MASS as MAX_DOCUMENT_MASS
+from ranking.session_constants import MAX_SITE_MASS as MAX_SITE_MASS
+from ranking.session_constants import PROFILE_DEPTH as PROFILE_DEPTH
+from ranking.session_constants import REJECTED_FACTOR as REJECTED_FACTOR
 
 # ---------------------------------------------------------------- the query parser
 

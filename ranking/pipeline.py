@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -35,6 +36,12 @@ class Ordered:
     sheet: Sheet
     order: Longs
 
+    @property
+    def before(self) -> Longs:
+        """[n] rows by (-score, id) as they would be without a session."""
+        sheet = self.sheet
+        return self.order if sheet.stateless is sheet.score else by_score(sheet.stateless, self.given.evidence.ids)
+
     def rank_of(self, row: int) -> int:
         """1-based place of a candidate, before anything moves."""
         return int(np.flatnonzero(self.order == row)[0]) + 1
@@ -44,6 +51,17 @@ class Ordered:
         places = np.empty(len(self.order), dtype=np.int64)
         places[self.order] = np.arange(1, len(self.order) + 1)
         return Account(self.given, self.signals, self.sheet, places, {}).of(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Rows that another page shows (allocation.py). `fill`: they come back when nothing else fills the page."""
+
+    rows: frozenset[int] = frozenset()
+    fill: bool = False
+
+
+NOWHERE: Final = Elsewhere()
 
 
 def order(
@@ -61,7 +79,7 @@ def order(
     Raises ParamsError for unknown names and faults of an expression, SignalError for a defect of a signal.
     """
     if params.session.seen == "off":
-        session = SessionState()
+        session = SessionState(influences=session.influences, marks=session.marks)
     given = SignalInput(plan, evidence, session, now, params)
     weights = resolve_weights(params, plan)
     expression = score_of(params)
@@ -83,12 +101,11 @@ def rank(
     return page_of(order(plan, evidence, params, session, now, opinions, rules))
 
 
-def page_of(made: Ordered) -> Ranking:
+def page_of(made: Ordered, elsewhere: Elsewhere = NOWHERE) -> Ranking:
     """Page and stubs -> account."""
     given, sheet = made.given, made.sheet
-    params, ids = given.params, given.evidence.ids
-    before = made.order if sheet.stateless is sheet.score else by_score(sheet.stateless, ids)
-    natural, shown, moves = pages(before, made.order, sheet, given, made.signals)
+    params, before = given.params, made.before
+    natural, shown, moves = pages(before, made.order, sheet, given, made.signals, elsewhere)
     unseen = unseen_recalled(given)
     account = Account(given, made.signals, sheet, stateless_ranks(natural, before), moves)
     best = made.order[: params.max_results].tolist()
@@ -97,11 +114,11 @@ def page_of(made: Ordered) -> Ranking:
     return Ranking(
         page=tuple(scored[row] for row in shown),
         scored=tuple(scored[row] for row in best),
-        stubs=stubs_of(natural, shown, given),
+        stubs=stubs_of(natural, [*shown, *elsewhere.rows], given),
         exact=exact(given.plan, params, given.evidence, made.signals.column("bm25")),
         exhausted=unseen < params.max_results,
         unseen=unseen,
-        notices=(*sheet.notices, *notices(natural, shown, given)),
+        notices=(*sheet.notices, *notices([row for row in natural if row not in elsewhere.rows], shown, given)),
     )
 
 
@@ -130,19 +147,37 @@ def compute_signals(given: SignalInput, weights: Mapping[str, float]) -> Signals
 
 
 def pages(
-    before: Longs, after: Longs, sheet: Sheet, given: SignalInput, signals: Signals
+    before: Longs, after: Longs, sheet: Sheet, given: SignalInput, signals: Signals, elsewhere: Elsewhere = NOWHERE
 ) -> tuple[list[int], list[int], dict[int, list[str]]]:
     """The page a stateless call would show, the page to show, and the moves on the latter. `before` and `after` are
     the rows by stateless score and by score."""
     seen = given.exposure.seen
-    dropping = given.params.session.seen == "drop" and seen.any() and not seen.all()
-    if before is after and not dropping:
+    free = after[~np.isin(after, list(elsewhere.rows))] if elsewhere.rows else after
+    dropping = given.params.session.seen == "drop" and seen[free].any() and not seen[free].all()
+    if before is free and not dropping:
         shown, moves = placed(after, sheet.score, sheet, given, signals)
         return shown, shown, moves
     natural, _ = placed(before, sheet.stateless, sheet, given, signals)
-    eligible = after[~seen[after]] if dropping else after
+    eligible = free[~seen[free]] if dropping else free
     shown, moves = placed(eligible, sheet.score, sheet, given, signals)
-    return natural, guard(natural, shown, seen, moves), moves
+    if natural and natural[0] not in elsewhere.rows:
+        shown = guard(natural, shown, seen, moves)
+    if elsewhere.fill:
+        shown = filled(shown, after[~seen[after]] if dropping else after, given, elsewhere, moves)
+    return natural, shown, moves
+
+
+def filled(
+    shown: list[int], rows: Longs, given: SignalInput, elsewhere: Elsewhere, moves: dict[int, list[str]]
+) -> list[int]:
+    """A page that is too short goes on with what other pages show, in this query's order: `batch: 2 -> 9`."""
+    missing = given.params.max_results - len(shown)
+    there = set(shown)
+    places = [(place, row) for place, row in enumerate(rows.tolist(), start=1) if row in elsewhere.rows - there]
+    back = places[: max(missing, 0)]
+    for at, (place, row) in enumerate(back, start=len(shown) + 1):
+        moves[row] = [f"batch: {place} -> {at}"]
+    return [*shown, *(row for _, row in back)]
 
 
 def placed(

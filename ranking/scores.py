@@ -3,6 +3,7 @@
     score = the `score` expression, else the sum of weight x signal
           + rerank:i   what a second opinion changes among the best `depth`
           + rule:i     what a boost or bury changes
+          + session:i  what the session's goal and feedback add, and what a rejection takes (profile.py)
           + seen       what the seen mode takes
 
 in this order, each acting on the score that those before it left. Parts sum to the score, exactly: one addition after
@@ -18,6 +19,7 @@ import numpy as np
 
 from ranking.evaluate import evaluate
 from ranking.expression import Expression
+from ranking.profile import learned_parts
 from ranking.rerank_params import RerankStage
 from ranking.rules import CompiledRules, effects
 from ranking.seen import demotion
@@ -94,13 +96,15 @@ def score(
         parts |= ruled.contributions
         plain, pins, notes = ruled.scores, ruled.pins, ruled.notes
         stateless = plain if same else effects(rules, given.evidence.probes, stateless, given.evidence.ids).scores
+    learned = learned_parts(plain, given) if given.size else {}
+    parts |= learned
+    plain = total((plain, *learned.values()), given.size) if learned else plain
     change = demotion(plain, given.exposure, given.evidence, given.params.session) if given.size else None
     if change is not None:
         parts[SEEN_ENTRY] = parts[SEEN_ENTRY] + change if SEEN_ENTRY in parts else change
     final = total(parts.values(), given.size)
-    return Sheet(
-        parts, final, final if change is None and stateless is plain else stateless, tuple(said), pins, notes, notices
-    )
+    untouched = change is None and stateless is plain
+    return Sheet(parts, final, final if untouched else stateless, tuple(said), pins, notes, notices)
 
 
 # ---------------------------------------------------------------- the first sum

@@ -2,7 +2,7 @@
 
 Frozen, slotted dataclasses; arrays are numpy and must not be written to. Not for behaviour: a noun
 here has at most a derived property. The nouns of what was asked stand in query_types.py and are named here
-too. Shapes: n candidates, T query terms, F fields, d dimensions.
+too, those of sessions in session_types.py. Shapes: n candidates, T query terms, F fields, d dimensions.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ from ranking.query_types import Prefix as Prefix
 from ranking.query_types import Query as Query
 from ranking.query_types import ScoredTerm as ScoredTerm
 from ranking.query_types import Term as Term
+from ranking.session_types import FeedbackMark as FeedbackMark
+from ranking.session_types import Influence as Influence
+from ranking.session_types import SeenDocument as SeenDocument
+from ranking.session_types import SessionState as SessionState
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -282,46 +286,6 @@ class PassageEvidence:
     ordinals: Ints  # [m]
     cosine: Floats  # [m]; NaN without vectors
     bm25: Floats  # [m] in [0, 1], theoretical scale
-
-
-# ---------------------------------------------------------------- what a session knows
-
-
-@dataclass(frozen=True, slots=True)
-class SeenDocument:
-    """What one reader was shown of one document."""
-
-    document: str
-    seq: int  # of the first showing
-    rank: int  # at the first showing
-    calls_ago: int  # searches of this reader since the latest showing; 0: the latest call
-    content_hash: str
-    cluster: str
-    passages: frozenset[int] = frozenset()  # ordinals
-
-
-@dataclass(frozen=True, slots=True)
-class FeedbackMark:
-    """What was said of a document: `kind` is open, cite or reject."""
-
-    document: str
-    kind: str
-    passage: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionState:
-    """The fold of a session's log as one reader's call sees it. EMPTY stands for no session."""
-
-    seen: Mapping[str, SeenDocument] = field(default_factory=dict)
-    clusters: Mapping[str, str] = field(default_factory=dict)  # cluster -> a seen document of it
-    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # document -> other readers shown it
-    vectors: Floats | None = None  # [s, d] of what was shown, for novelty
-    snapshot_seq: int = 0
-    calls: int = 0  # searches of this reader
-    goal: str = ""  # the objective, or what this topic began with
-    queries: tuple[str, ...] = ()  # asked before on this topic, oldest first
-    marks: tuple[FeedbackMark, ...] = ()  # explicit feedback, oldest first
 
 
 # ---------------------------------------------------------------- what comes out

@@ -180,9 +180,7 @@ def _mean(values: Sequence[float]) -> float:
 
 def seen(page: Page, *, seq: int = 1, rank: int = 1, calls_ago: int = 0, passages: Sequence[int] = ()) -> SeenDocument:
     """A record of showing this page as it is."""
-    return SeenDocument(
-        page.id, seq, rank, calls_ago, page.content_hash, page.cluster_name, frozenset(passages), frozenset()
-    )
+    return SeenDocument(page.id, seq, rank, calls_ago, page.content_hash, page.cluster_name, frozenset(passages))
 
 
 def session_of(*records: SeenDocument, **more: Any) -> SessionState:

@@ -1,0 +1,135 @@
+"""What a session learned, for one query: given the candidates of a query and a session's state, returns the influences
+of its goal and of its feedback, the words they stand for, and whether the query is of another topic.
+
+What goals and pages hold for likely (likely.py) does not depend on what is asked now: it is kept, and computed anew
+when it is not there any more, so that memory changes no answer. The arithmetic is in ranking/profile.py. Not for what
+was shown (ranking/seen.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from api.embeddings import QueryVectors
+from api.likely import Likely, neutral, of_order, of_pages, of_text, tells, words_of
+from api.preparing import Prepared
+from ranking.pipeline import Ordered
+from ranking.ports import SearchIndex
+from ranking.profile import best_found, drifts, masses, share_of
+from ranking.text import tokenize
+from ranking.types import Evidence, Influence, SessionState
+
+KEPT: Final = 512
+"""Goals and sets of pages: some 100 scores and words each, 15 KB."""
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """`terms`: JSON-ready, for `session.profile_terms`."""
+
+    influences: tuple[Influence, ...] = ()
+    terms: tuple[dict[str, Any], ...] = ()
+    drifted: bool = False
+
+
+class Profiler:
+    """What the sessions of one engine hold for likely. Thread-safe."""
+
+    def __init__(self, vectors: QueryVectors) -> None:
+        self._vectors = vectors
+        self._guard = threading.Lock()
+        self._kept: OrderedDict[Key, Likely] = OrderedDict()
+
+    def learned(
+        self, scope: str, prepared: Prepared, evidence: Evidence, index: SearchIndex, session: SessionState, now: float
+    ) -> Learned:
+        """`scope` names the collection and whose it is."""
+        request, settings = prepared.request, prepared.request.session
+        if not (settings.use_profile and (session.goal or session.marks)):
+            return Learned()
+        base = neutral(request)
+        key = _key(scope, base, index)
+        goal, pages, mass = Likely(), Likely(), dict[str, float]()
+        if session.goal and settings.goal_weight and session.goal != request.query:
+            make = partial(of_text, session.goal, base, index, self._vectors, now)
+            goal = self._likely((*key, session.goal), make)
+        if session.marks and settings.feedback_weight:
+            mass = masses(session.marks, partial(_site, index))
+            shown = tuple((document, _passages(session, document)) for document in mass)
+            make = partial(of_pages, mass, base, index, session, now)
+            pages = self._likely((*key, tuple(mass.items()), shown), make) if mass else pages
+        own, best = words_of(prepared.plan), best_found(evidence)
+        asked = {token for text in (session.goal, *session.queries) for token in tokenize(text)}
+        drifted = bool(session.queries) and drifts(best, goal.gains.keys() | session.seen.keys(), own, asked)
+        influences: list[Influence] = []
+        terms: list[dict[str, Any]] = []
+        for name, weight, likely, documents in (
+            ("goal", settings.goal_weight, goal, ()),
+            ("feedback", settings.feedback_weight * sum(mass.values()), pages, tuple(mass)),
+        ):
+            added = {word: says for word, says in likely.words.items() if word not in own}
+            share = share_of(weight, sum(added.values()), sum(own.values()))
+            if not share or drifted or drifts(best, likely.gains, own, likely.words.keys() | asked):
+                continue
+            influences.append(Influence(name, share, likely.gains))
+            each = share * sum(own.values()) / sum(added.values())
+            terms += _terms(name, added, each, documents)
+        return Learned(tuple(influences), tuple(terms), drifted)
+
+    def remember(self, scope: str, prepared: Prepared, ordered: Ordered, index: SearchIndex) -> None:
+        """The first search of a session is the one for its goal."""
+        if tells(prepared):
+            key = (*_key(scope, neutral(prepared.request), index), prepared.request.query)
+            self._likely(key, partial(of_order, prepared, ordered))
+
+    def forget(self) -> None:
+        with self._guard:
+            self._kept.clear()
+
+    def _likely(self, key: Key, make: Callable[[], Likely]) -> Likely:
+        with self._guard:
+            known = self._kept.get(key)
+            if known is not None:
+                self._kept.move_to_end(key)
+                return known
+        made = make()
+        with self._guard:
+            self._kept[key] = made
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return made
+
+
+def _key(scope: str, base: Any, index: SearchIndex) -> Key:
+    return (scope, index.statistics.generation, base.model_dump_json())
+
+
+def _site(index: SearchIndex, document: str) -> str | None:
+    try:
+        (stored,) = index.fetch([document])
+    except KeyError:
+        return None
+    return stored.document.site
+
+
+def _passages(session: SessionState, document: str) -> tuple[int, ...]:
+    record = session.seen.get(document)
+    return tuple(sorted(record.passages)) if record else ()
+
+
+def _terms(name: str, added: dict[str, float], weight: float, documents: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The words that stand for an influence, those that say most first. `weight`: of a word relative to one of the
+    query, `says`: its idf, times its part of the feedback."""
+    ordered = sorted(added.items(), key=lambda item: (-item[1], item[0]))
+    more = {"documents": list(documents)} if documents else {}
+    return [
+        {"term": word, "weight": round(weight, 6), "says": round(says, 6), "from": name, **more}
+        for word, says in ordered
+    ]
