@@ -32,6 +32,7 @@ from typing import Final
 from indexer.errors import GenerationCorruptError, GenerationError, GenerationNotFoundError
 from indexer.limits import BuildLimits
 from indexer.manifest import MANIFEST, Manifest, from_bytes
+from indexer.staging import SPILLED
 from indexer.storage import hash_file, replacing, sync_folder, write_atomically
 from ranking.shown import shown
 from ranking.types import Notice
@@ -295,10 +296,11 @@ def collect_garbage(collection: Path, keep: int) -> list[str]:
 
 
 def clean_orphans(collection: Path) -> int:
-    """Remove what killed writers left; returns how many. For the holder of the lock: then all of it is theirs."""
+    """Remove what killed writers left; returns how many. For the holder of the lock: then all of it is theirs, but for
+    the file of an ingest that has just opened it, which needs no name any more (staging.py)."""
     folder = collection / GENERATIONS
     orphans = [path for path in folder.iterdir() if path.name.startswith(TEMPORARY)] if folder.is_dir() else []
-    orphans += collection.glob(f".{HEAD}.*")
+    orphans += [*collection.glob(f".{HEAD}.*"), *collection.glob(f"{SPILLED}*")]
     for path in orphans:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Documents on their way into the store: given them one by one, gives back the last of each id, encoded, in batches.
 
 A DocumentSink from which nothing is stored before `DocumentStore.commit`. A small add never leaves memory; a large one
-goes to a file beside the store that is unlinked as soon as it is open, so that a killed process leaves nothing behind.
+goes to a file beside the store that is unlinked as soon as it is open, so that a killed process holds no space.
 Not durable, and not meant to be. Not for two threads at once.
 """
 
@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from indexer.errors import DocumentsError
 from indexer.limits import StoreLimits
@@ -22,6 +23,9 @@ from indexer.rows import Row, clean, encode
 from indexer.storage import storage_full
 from ranking.shown import shown
 from ranking.types import Document
+
+SPILLED: Final = ".staging-"
+"""Before the name of a file, which it loses as soon as it is open. A kill may come before: see generation.py."""
 
 
 class Staging:
@@ -132,7 +136,7 @@ class Staging:
 
     def _spill(self) -> None:
         if self._file is None:
-            path = self.folder / f".staging-{uuid.uuid4().hex}"
+            path = self.folder / f"{SPILLED}{uuid.uuid4().hex}"
             self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
                 self._file.execute("PRAGMA journal_mode = OFF")

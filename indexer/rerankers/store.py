@@ -1,21 +1,23 @@
 """Where uploaded LightGBM models rest: given a name and a model's text, keeps it as the next version of that name.
 
 A model is `<folder>/<name>/<version>/{model.txt, model.json}`: written beside its place and renamed into it, so it is
-whole or not there, and never changed. A number is not given twice, not even when its model was deleted. Not for
-evaluating models (trees.py), nor for keeping them in memory (registry.py).
+whole or not there, and never changed. A number is not given twice, not even when its model was deleted. Who writes
+holds the kernel's lock on the folder of the name, and removes what a killed writer left there. Not for evaluating
+models (trees.py), nor for keeping them in memory (registry.py).
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
+import fcntl
+import os
 import re
 import shutil
 import tempfile
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +35,7 @@ from ranking.shown import shown
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _REFERENCE: Final = re.compile(r"([^@]*)(?:@([1-9][0-9]{0,8}))?")
 _TEXT, _INFO, _LAST = "model.txt", "model.json", "last"
-_TAKEN: Final = frozenset({errno.EEXIST, errno.ENOTEMPTY})
+_NEW, _DELETED = ".new-", ".deleted-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,6 @@ class ModelStore:
     def __init__(self, folder: Path, *, now: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._now = now
-        self._writing = threading.Lock()
 
     def put(self, name: str, text: str) -> ModelInfo:
         """Store `text` as the next version of `name`; the newest version is returned when its text is this one.
@@ -68,9 +69,9 @@ class ModelStore:
         _check_name(name)
         model = load_trees(text)
         place = self._folder / name
-        with storage_full(place), self._writing:
+        with storage_full(place):
             place.mkdir(parents=True, exist_ok=True)
-            while True:
+            with _alone(place):
                 versions = self._versions(name)
                 if versions and (same := self._same(f"{name}@{versions[-1]}", text)):
                     return same
@@ -83,8 +84,8 @@ class ModelStore:
                     bytes=len(text.encode()),
                     created=datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="seconds"),
                 )
-                if self._write(info, text.encode()):
-                    return info
+                self._write(info, text.encode())
+                return info
 
     def get(self, reference: str) -> tuple[str, ModelInfo]:
         """Text and info of `name@version`, or of the newest version of `name`. ModelNotFoundError (404) names those
@@ -119,16 +120,17 @@ class ModelStore:
         """Forget `name@version`, or every version of `name`; how many there were. ModelNotFoundError when none."""
         name, version = _parse(reference)
         place = self._folder / name
-        with storage_full(place), self._writing:
+        if not place.is_dir():
+            raise self._unknown(name, version)
+        with storage_full(place), _alone(place):
             versions = self._versions(name)
             gone = [each for each in versions if version in (None, each)]
             if not gone:
                 raise self._unknown(name, version)
             write_atomically(place / _LAST, str(max(versions[-1], self._last(name))).encode())
             for each in gone:
-                grave = Path(tempfile.mkdtemp(prefix=".deleted-", dir=place))
-                with contextlib.suppress(FileNotFoundError):  # by another process
-                    (place / str(each)).rename(grave / "model")
+                grave = Path(tempfile.mkdtemp(prefix=_DELETED, dir=place))
+                (place / str(each)).rename(grave / "model")
                 shutil.rmtree(grave, ignore_errors=True)
             sync_folder(place)
         return len(gone)
@@ -141,24 +143,18 @@ class ModelStore:
             return None
         return info if stored == text else None
 
-    def _write(self, info: ModelInfo, data: bytes) -> bool:
-        """False when another process took the number first."""
+    def _write(self, info: ModelInfo, data: bytes) -> None:
         place = self._folder / info.name
-        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=place))
+        scratch = Path(tempfile.mkdtemp(prefix=_NEW, dir=place))
         try:
             write_atomically(scratch / _TEXT, data)
             write_atomically(scratch / _INFO, orjson.dumps(dataclasses.asdict(info), option=orjson.OPT_INDENT_2))
             scratch.chmod(0o755)  # mkdtemp makes it private; another user may serve this folder
             scratch.rename(place / str(info.version))
-        except OSError as error:
-            if error.errno in _TAKEN:
-                return False
-            raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         sync_folder(place)
         sync_folder(self._folder)
-        return True
 
     def _info(self, name: str, version: int) -> ModelInfo:
         try:
@@ -199,6 +195,21 @@ class ModelStore:
             hint=f"models with such a name: {', '.join(alike)}" if alike else "no model has a name like it",
             did_you_mean=alike[0] if alike else None,
         )
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """While the block runs nobody else writes there, of any thread or process, and nothing is left of those that were
+    killed: the kernel lets go of a lock when its holder dies."""
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for left in place.iterdir():
+            if left.name.startswith((_NEW, _DELETED)):
+                shutil.rmtree(left, ignore_errors=True)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _check_name(name: str) -> None:

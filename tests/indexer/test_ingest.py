@@ -237,6 +237,28 @@ def test_killed_at_any_instant_an_ingest_is_there_or_not(tmp_path: Path, instant
     assert not leftovers(tmp_path)
 
 
+def test_a_file_of_staged_documents_that_a_kill_left_is_removed_by_the_next_writer(tmp_path: Path) -> None:
+    """It loses its name as soon as it is open, and a kill may come before that. Nobody else's staging minds."""
+    body = """
+        import os, sys
+        from pathlib import Path
+        from tests.indexer.build_support import page
+        from tests.indexer.test_ingest import ingest
+        Path.unlink = lambda *given, **named: os._exit(9)
+        ingest(Path(sys.argv[1]), [page(n, os.urandom(3000).hex()) for n in range(20)])
+    """
+    process = script(body, str(tmp_path))
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (9, ""), errors
+    assert leftovers(tmp_path)
+    with Staging(tmp_path, StoreLimits(staging_bytes=1)) as other:
+        other.add([page(8), page(9)])
+        ingest(tmp_path, [page(1)])
+        assert not leftovers(tmp_path)
+        assert build(tmp_path, None, staged=other).stored == 2
+    assert served(tmp_path).keys() == {"d00001", "d00008", "d00009"}
+
+
 def test_what_was_committed_is_finished_even_when_it_is_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ from indexer.rerankers.late_interaction import QUERY_WINDOWS, LateInteraction, l
 from indexer.rerankers.registry import Rerankers
 from indexer.rerankers.store import ModelStore
 from ranking.errors import ParamsError
+from tests.indexer.build_support import script
 from tests.indexer.tiny_cross_encoder import write_cross_encoder
 
 TEXTS = ["git commit", "the last word of a text about git and the commit before it", "", "plum cake", "x" * 50]
@@ -419,6 +420,32 @@ def test_interrupted_write_leaves_nothing(store: ModelStore, tmp_path: Path, mon
     monkeypatch.undo()
     assert [path.name for path in (tmp_path / "models" / "ranker").iterdir()] == ["1"]
     assert store.put("ranker", forest(0.2)).version == 2
+
+
+@pytest.mark.parametrize("killed_at", ["1", "model"])
+def test_what_a_killed_process_left_is_removed_by_the_next_writer(
+    store: ModelStore, tmp_path: Path, killed_at: str
+) -> None:
+    """While it wrote a model, or while it threw one away."""
+    code = f"""
+        import os, sys
+        from pathlib import Path
+        from indexer.rerankers.store import ModelStore
+        from tests.indexer.test_rerankers import forest
+        real = Path.rename
+        Path.rename = lambda path, target: os._exit(9) if target.name == {killed_at!r} else real(path, target)
+        store = ModelStore(Path(sys.argv[1]))
+        store.put("ranker", forest(0.1))
+        store.delete("ranker")
+    """
+    process = script(code, str(tmp_path / "models"))
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (9, ""), errors
+    place = tmp_path / "models" / "ranker"
+    assert [path for path in place.iterdir() if path.name.startswith(".")]
+    store.put("ranker", forest(0.2))
+    assert not [path for path in place.iterdir() if path.name.startswith(".")]
+    assert store.get("ranker")[0] == forest(0.2)
 
 
 def test_models_put_at_once_all_get_a_number(store: ModelStore, tmp_path: Path) -> None:
