@@ -14,13 +14,13 @@ from typing import Any, Final
 import orjson
 
 from api import log
-from api.errors import ConflictingRetryError, InvalidRequestError, OverloadedError
 from api.requests import SearchRequest
+from api.retries import claim_or_replay, held
 from api.search import Outcome
 from ranking.types import SessionState, Shown
-from sessions.errors import BranchNotFound, InvalidName, RequestConflict, SessionStoreError
+from sessions.errors import SessionStoreError
 from sessions.events import Draft
-from sessions.idempotency import Claim, Conflict, Replay, Running, body_hash
+from sessions.idempotency import Claim, Replay, body_hash
 from sessions.names import new_session_id
 from sessions.store import SessionStore, Snapshot
 from sessions.yields import exhausted, gain, low_yield, stop
@@ -50,29 +50,15 @@ class SessionDoor:
             outcome = run(request, SessionState())
             return Reply(orjson.dumps(outcome.body))
         body = body_hash(payload)
-        claim: Claim | None = None
         try:
-            if request.request_id is not None:
-                begun = self._store.begin(tenant, request.request_id, body)
-                if isinstance(begun, Replay):
-                    return Reply(begun.answer, replayed=True)
-                claim = _claim_of(begun, request.request_id)
-            return self._answer(request, tenant, body, claim, run)
+            claim = claim_or_replay(self._store, tenant, request.request_id, body)
+            if isinstance(claim, Replay):
+                return Reply(claim.answer, replayed=True)
+            with held(self._store, claim):
+                return self._answer(request, tenant, body, claim, run)
         except SessionStoreError as error:
             log.warning("session_store_failed", error=error.message)
-            return self._without_session(request, run, claim)
-        except InvalidName as error:
-            self._give_up(claim)
-            raise InvalidRequestError(error.message, path=f"$.{error.path}", hint=error.hint) from None
-        except BranchNotFound as error:
-            self._give_up(claim)
-            raise BranchNotFound(error.message, path=f"$.{error.path}", hint=error.hint) from None
-        except RequestConflict:
-            self._give_up(claim)
-            raise _conflict(request.request_id) from None
-        except BaseException:
-            self._give_up(claim)
-            raise
+            return self._without_session(request, run)
 
     def _answer(self, request: SearchRequest, tenant: str, body: str, claim: Claim | None, run: RunSearch) -> Reply:
         store = self._store
@@ -85,35 +71,18 @@ class SessionDoor:
         expired = snapshot is None and request.session_id is not None and store.expired(tenant, session_id)
         state = snapshot.state(request.reader, request.branch) if snapshot else SessionState()
         outcome = run(request, state)
-        if expired:
-            _tell(outcome, "session_expired", f"session {session_id} had expired; a new one was begun under its id")
-        kept = snapshot.session.objective if snapshot else None
-        if kept is not None and request.objective not in (None, kept):
-            _tell(outcome, "objective_kept", f"session {session_id} has an objective already, which stays as it is")
+        tell_of_session(outcome.body, session_id, expired, snapshot, request.objective)
         new, best_new = gain(state, unmarked(outcome))
         outcome.body["session_id"] = session_id
         outcome.resolved["session_id"] = session_id
         outcome.resolved["why"] = None  # free reasoning is encoded with the query and never stored, nor are these bytes
-        draft = Draft(
-            kind="search",
-            branch=request.branch,
-            reader=request.reader,
-            query=request.query,
-            request=outcome.resolved,
-            generation=outcome.generation,
-            body=body,
-            shown=outcome.shown,
-            stubs=outcome.ranking.stubs,
-            new=new,
-            best_new=best_new,
-        )
+        draft = draft_of(request, outcome, body, new, best_new)
 
         def answer(seq: int) -> bytes:
             if seq:
                 outcome.body["session"] = session_body(seq, snapshot, request, outcome, new, best_new)
             else:
-                message = f"session {session_id} was deleted, or expired, during this search: it was not recorded"
-                _tell(outcome, "session_deleted", message)
+                tell(outcome.body, "session_deleted", deleted(session_id))
             return orjson.dumps(outcome.body)
 
         committed = store.commit(
@@ -121,18 +90,11 @@ class SessionDoor:
         )
         return Reply(committed.answer, committed.replayed)
 
-    def _without_session(self, request: SearchRequest, run: RunSearch, claim: Claim | None) -> Reply:
+    def _without_session(self, request: SearchRequest, run: RunSearch) -> Reply:
         """The stateless answer, named as such. Nothing is recorded, so a retry is an ordinary call."""
-        self._give_up(claim)
         outcome = run(request, SessionState())
-        outcome.body["session_id"] = request.session_id
-        outcome.body["trace"]["degraded"].append(DEGRADED)
-        _tell(outcome, "session_unavailable", "the session store failed: this answer is stateless and was not recorded")
+        degrade(outcome.body, request.session_id)
         return Reply(orjson.dumps(outcome.body))
-
-    def _give_up(self, claim: Claim | None) -> None:
-        if claim is not None:
-            self._store.abandon(claim)
 
 
 def unmarked(outcome: Outcome) -> list[Shown]:
@@ -142,27 +104,49 @@ def unmarked(outcome: Outcome) -> list[Shown]:
     return [shown for shown in outcome.shown if shown.document not in marked]
 
 
-def _tell(outcome: Outcome, code: str, message: str) -> None:
-    outcome.body["notices"].append({"code": code, "message": message})
-
-
-def _claim_of(begun: Any, request_id: str) -> Claim:
-    if isinstance(begun, Conflict):
-        raise _conflict(request_id)
-    if isinstance(begun, Running):
-        raise OverloadedError(
-            f"the request {request_id!r} is still being answered", path="$.request_id", hint="retry with the same body"
-        )
-    claim: Claim = begun.claim
-    return claim
-
-
-def _conflict(request_id: str | None) -> ConflictingRetryError:
-    return ConflictingRetryError(
-        f"request_id {request_id!r} was used with another body",
-        path="$.request_id",
-        hint="a retry sends the same body; a new request needs a new request_id",
+def draft_of(request: SearchRequest, outcome: Outcome, body: str, new: int, best_new: float) -> Draft:
+    """What the log keeps of a search. `body`: the hash of the request as sent."""
+    return Draft(
+        kind="search",
+        branch=request.branch,
+        reader=request.reader,
+        query=request.query,
+        request=outcome.resolved,
+        generation=outcome.generation,
+        body=body,
+        shown=outcome.shown,
+        stubs=outcome.ranking.stubs,
+        new=new,
+        best_new=best_new,
     )
+
+
+def tell(body: dict[str, Any], code: str, message: str) -> None:
+    """One more notice."""
+    body["notices"].append({"code": code, "message": message})
+
+
+def tell_of_session(
+    body: dict[str, Any], session_id: str, expired: bool, snapshot: Snapshot | None, objective: str | None
+) -> None:
+    """What the reader of an answer should know of the session that it was made in."""
+    if expired:
+        tell(body, "session_expired", f"session {session_id} had expired; a new one was begun under its id")
+    kept = snapshot.session.objective if snapshot else None
+    if kept is not None and objective not in (None, kept):
+        tell(body, "objective_kept", f"session {session_id} has an objective already, which stays as it is")
+
+
+def degrade(body: dict[str, Any], session_id: str | None) -> None:
+    """Says of an answer that the session store failed."""
+    body["session_id"] = session_id
+    body["trace"]["degraded"].append(DEGRADED)
+    tell(body, "session_unavailable", "the session store failed: this answer is stateless and was not recorded")
+
+
+def deleted(session_id: str) -> str:
+    """Why an answer was not recorded."""
+    return f"session {session_id} was deleted, or expired, during this search: it was not recorded"
 
 
 def session_body(
