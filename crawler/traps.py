@@ -1,7 +1,7 @@
 """Which URLs a program makes without end: given a canonical URL, says why it is refused or what bounds it.
 
 `refusal` looks at one URL; `patterns` names the families it belongs to, which the frontier counts against
-their bounds. Pure. Not for endless bodies (fetch.py) nor endless redirects (crawl.py).
+their bounds. Pure. Not for endless bodies (fetch.py) nor endless redirects (settle.py).
 """
 
 from __future__ import annotations

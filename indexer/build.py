@@ -7,7 +7,7 @@ readers have the parent; a crash, a full disk or an error anywhere leaves it unt
 Documents of an ingest come along as `staged`: they are in the new generation and become part of documents.sqlite in the
 instant in which it is published, or not at all. The instant is SQLite's commit, which names the generation: what is
 killed before it leaves nothing, and after it the next writer finishes the switch (generation.settle).
-Not for choosing what to index (crawler, importer) and not for reading (collection.py).
+Not for choosing what to index (crawler, importer) and not for reading (collection_reader.py).
 """
 
 from __future__ import annotations
@@ -77,11 +77,12 @@ def build(
     staged: Staging | None = None,
 ) -> BuildReport:
     """Bring the collection's index up to its documents. `rebuild`: write every segment anew. `staged`: documents to
-    store with it; whatever is raised, none of them was stored.
+    store with it, all or none.
 
     Raises EmbedderMismatchError and SettingsMismatchError (the index was built with others), CollectionBusyError
-    (another writer for 30 s), CollectionNotFoundError (deleted meanwhile), StorageFullError, and DocumentsError; the
-    generation served before is then still served.
+    (another writer for 30 s), CollectionNotFoundError (deleted meanwhile), StorageFullError, and DocumentsError; none
+    of `staged` was stored then, and the generation served before is still served. What interrupts the publishing
+    behind its commit (Ctrl-C, a disk that fails) is raised as it is: then all are stored, and served.
     """
     limits = limits or Limits()
     began = time.monotonic()

@@ -2,7 +2,7 @@
 
 Two reasons: there are more segments than a query should visit, or one holds many deleted rows. Small ones go first,
 so that a row is rewritten about log(rows) times in its life and a hundred new documents never rewrite fifty
-thousand old ones. Not for doing it: build.py merges, without embedding anything again.
+thousand old ones. Not for doing it: assembly.py merges, without embedding anything again.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     <collection>/HEAD                              the id of the generation that is served
     <collection>/generations/<id>/manifest.json    every file with size and hash (manifest.py)
     <collection>/generations/<id>/segments/<name>/ immutable; hard links to the same files in other generations
-    <collection>/generations/<id>/sketches/        one file a segment, shared like it (clusters.py)
+    <collection>/generations/<id>/sketches/        one file a segment, shared like it (shingles.py)
     <collection>/generations/<id>/overlay/         what this generation says of all rows (overlay.py)
     <collection>/generations/<id>/fingerprints.npy which version of its document each row holds
 
@@ -226,7 +226,8 @@ def publish(collection: Path, temporary: Path, id: str, commit: Callable[[], obj
     """A finished and synced folder becomes generation `id` and the current one. For the holder of the lock.
 
     `commit` makes the documents durable that come with it, and their store name this generation. That is the instant:
-    when it raises nothing has happened, and when it returned only renames are left, which `settle` can do as well.
+    when it raises nothing has happened, and when it returned two renames are left, of what rests on the disk already.
+    Where they are interrupted `settle` finishes: it renames the folder, and writes HEAD anew.
     """
     folder = collection / GENERATIONS / id
     ready = folder.with_name(f"{READY}{id}")

@@ -1,7 +1,7 @@
 """A stream of bytes as lines: given plain, gzip or zstd bytes, returns numbered lines, with bounded memory.
 
 The packing is known by its first bytes, whatever the file is called. A cut or damaged archive is an error and
-never just an end; a bomb ends at the cap on decompressed bytes. Not for JSON: see importer.py.
+never just an end; a bomb ends at the cap on decompressed bytes. Not for JSON: see fields.py.
 """
 
 from __future__ import annotations
