@@ -48,6 +48,10 @@ class QueryVectors:
                     self._vectors.popitem(last=False)
         return vector, False
 
+    def apart(self, size: int) -> QueryVectors:
+        """The same model with a memory of its own: for texts that nobody will ask for again."""
+        return QueryVectors(lambda: self.embedder, size)
+
     def forget(self) -> None:
         with self._guard:
             self._vectors.clear()

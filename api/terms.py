@@ -10,20 +10,29 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from api import answers
+from api.budget import recall_ms
 from api.embeddings import QueryVectors
 from api.open_requests import TermsRequest
 from api.preparing import Stopwatch, prepare
 from api.requests import SearchRequest
-from ranking.constants import POSTING_NANOSECONDS
 from ranking.plan import idf
 from ranking.ports import SearchIndex
+from ranking.shown import cut
 from ranking.stopwords import stop_words
 from ranking.text import tokenize
-from ranking.types import TermStatistics
+from ranking.types import Notice, TermStatistics, VocabularyWord
+
+WORDS: Final = 100
+"""That are looked up, the first of those asked for: some milliseconds each with their expansions."""
+
+RELATED_WORDS: Final = 10
+"""Whose company is read, the first of those: a search and up to 25 vectors each."""
 
 READ_DOCUMENTS: Final = 20
 READ_PASSAGES: Final = 2
@@ -32,44 +41,92 @@ READ_PASSAGES: Final = 2
 EMBEDDED: Final = 24
 """Candidates for neighbours whose vectors are computed, some milliseconds each."""
 
+NAMED: Final = 5
+"""Words that a notice quotes."""
+
+CONSIDERED: Final = 8
+"""Words for each companion wanted whose df is looked up: what is rare weighs more than what is often there."""
+
 
 def terms(request: TermsRequest, index: SearchIndex, vectors: QueryVectors | None) -> dict[str, Any]:
-    """JSON-ready; words in the order asked, each once."""
+    """JSON-ready; words in the order asked, each once. Words beyond WORDS are left out, `related` is empty for those
+    beyond RELATED_WORDS, and `notices` name both."""
     asked = [token for text in (*request.terms, request.query or "") for token in tokenize(text)]
-    words = list(dict.fromkeys(asked))[:100]
+    every = list(dict.fromkeys(asked))
+    words = every[:WORDS]
     known = index.term_statistics(tuple((word, False) for word in words), stem=request.stem)
+    apart = None if vectors is None else vectors.apart(RELATED_WORDS * (EMBEDDED + 1))
+    rows = []
+    for place, (word, one) in enumerate(zip(words, known, strict=True)):
+        alike = _alike(word, request.expansions, index)
+        related = _related(word, one, alike["fuzzy"], request.related, index, apart) if place < RELATED_WORDS else {}
+        rows.append({**_row(word, one, alike, index), "related": related})
     return {
         "generation": index.statistics.generation,
         "documents": index.statistics.documents,
-        "terms": [_row(word, one, request, index, vectors) for word, one in zip(words, known, strict=True)],
+        "terms": rows,
+        "notices": answers.notices(_left_out(every, request.related)),
     }
 
 
+def _left_out(words: Sequence[str], related: int) -> tuple[Notice, ...]:
+    told = []
+    if beyond := words[WORDS:]:
+        message = f"{len(words):,} words were asked for and the first {WORDS} looked up, without {_named(beyond)}"
+        told.append(Notice("terms_cut", message))
+    if related and (beyond := words[RELATED_WORDS:WORDS]):
+        message = f"`related` is told of the first {RELATED_WORDS} words, not of {_named(beyond)}"
+        told.append(Notice("related_cut", f"{message}: ask for those apart"))
+    return tuple(told)
+
+
+def _named(words: Sequence[str]) -> str:
+    more = len(words) - NAMED
+    return ", ".join(map(cut, words[:NAMED])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _alike(word: str, limit: int, index: SearchIndex) -> dict[str, list[VocabularyWord]]:
+    """By kind, words that begin so and words one edit away, without the word itself."""
+    if not limit:
+        return {"prefix": [], "fuzzy": []}
+    found = {
+        "prefix": index.vocabulary("prefix", word, limit=limit + 1),
+        "fuzzy": index.vocabulary("fuzzy", word, limit=limit + 1, distance=1),
+    }
+    return {kind: [one for one in near if one.token != word][:limit] for kind, near in found.items()}
+
+
 def _row(
-    word: str, known: TermStatistics, request: TermsRequest, index: SearchIndex, vectors: QueryVectors | None
+    word: str, known: TermStatistics, alike: Mapping[str, Sequence[VocabularyWord]], index: SearchIndex
 ) -> dict[str, Any]:
     postings = sum(known.field_df.values())
-    prefix = index.vocabulary("prefix", word, limit=request.expansions + 1) if request.expansions else ()
-    fuzzy = index.vocabulary("fuzzy", word, limit=request.expansions + 1, distance=1) if request.expansions else ()
-    companions = _companions(word, request.related, index) if request.related and known.df else []
-    written = [one.token for one in fuzzy if one.token != word]
     return {
         "term": word,
         "df": known.df,
         "idf": idf(index.statistics.documents, known.df),
         "field_df": dict(known.field_df),
         "forms": list(known.forms),
-        "cost": {"postings": postings, "ms": round(postings * POSTING_NANOSECONDS / 1e6, 4)},
+        "cost": {"postings": postings, "ms": round(recall_ms(postings), 4)},
         "expansions": {
-            "prefix": [{"term": one.token, "df": one.df} for one in prefix if one.token != word][: request.expansions],
-            "fuzzy": [
-                {"term": one.token, "df": one.df, "distance": one.distance} for one in fuzzy if one.token != word
-            ][: request.expansions],
+            "prefix": [{"term": one.token, "df": one.df} for one in alike["prefix"]],
+            "fuzzy": [{"term": one.token, "df": one.df, "distance": one.distance} for one in alike["fuzzy"]],
         },
-        "related": {
-            "occurs_with": [{"term": term, "score": round(score, 6), "df": df} for term, score, df in companions],
-            "nearest": _nearest(word, [*(term for term, _, _ in companions), *written], request.related, vectors),
-        },
+    }
+
+
+def _related(
+    word: str,
+    known: TermStatistics,
+    written: Sequence[VocabularyWord],
+    limit: int,
+    index: SearchIndex,
+    vectors: QueryVectors | None,
+) -> dict[str, list[dict[str, Any]]]:
+    companions = _companions(word, limit, index) if limit and known.df else []
+    candidates = [*(term for term, _, _ in companions), *(one.token for one in written)]
+    return {
+        "occurs_with": [{"term": term, "score": round(score, 6), "df": df} for term, score, df in companions],
+        "nearest": _nearest(word, candidates, limit, vectors),
     }
 
 
@@ -95,7 +152,8 @@ def _companions(word: str, limit: int, index: SearchIndex) -> list[tuple[str, fl
     for passage in index.fetch_passages(wanted):
         counts.update({token for token in tokenize(passage.text) if len(token) > 1 and token not in common})
     counts.pop(word, None)
-    often = [token for token, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: 8 * limit]]
+    ranked = sorted(counts, key=lambda token: (-counts[token], token))
+    often = ranked[: CONSIDERED * limit]
     found = index.term_statistics(tuple((token, False) for token in often), stem=True)
     documents = index.statistics.documents
     scored = {
