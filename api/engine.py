@@ -35,6 +35,7 @@ from api.requests import (
     CrawlRequest,
     SearchRequest,
     in_body,
+    located_at,
     lost_characters,
     mint_request_id,
     read_request,
@@ -235,7 +236,8 @@ class Engine:
 
     def put_model(self, name: str, text: str, tenant: str) -> dict[str, Any]:
         """Store a LightGBM model's text as the next version; its features must be signals."""
-        model = load_trees(text)
+        with located_at("$"):
+            model = load_trees(text)
         for feature in model.used_features:
             if feature not in SIGNALS and not feature.startswith((RANK_PREFIX, META_PREFIX)):
                 raise InvalidRequestError(
@@ -244,7 +246,8 @@ class Engine:
                     hint="train it on the columns of GET /v1/signals",
                     did_you_mean=nearest(feature, SIGNALS),
                 )
-        return asdict(self._models_of(tenant)[0].put(name, text))
+        with located_at("name"):
+            return asdict(self._models_of(tenant)[0].put(name, text))
 
     def list_models(self, tenant: str) -> dict[str, Any]:
         """Every version of every model."""
@@ -252,12 +255,14 @@ class Engine:
 
     def read_model(self, reference: str, tenant: str) -> dict[str, Any]:
         """What is known of a model, and its text."""
-        text, info = self._models_of(tenant)[0].get(reference)
+        with located_at("name"):
+            text, info = self._models_of(tenant)[0].get(reference)
         return {**asdict(info), "text": text}
 
     def delete_model(self, reference: str, tenant: str) -> None:
         """One version, or all of a name."""
-        self._models_of(tenant)[0].delete(reference)
+        with located_at("name"):
+            self._models_of(tenant)[0].delete(reference)
 
     def contents(self, payload: Any, tenant: str) -> dict[str, Any]:
         """Documents by id or URL; NotFoundError when none of them is there."""

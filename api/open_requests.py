@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from api.requests import Address, DocumentId, Identifier, SearchRequest
+from api.requests import Address, DocumentId, Identifier, SearchRequest, holds
 from ranking.params import MAX_QUERY_CHARACTERS, FilterParams, Model
 
 
@@ -24,6 +24,10 @@ class ExplainRequest(SearchRequest):
 
 class SimilarRequest(Model):
     """`POST /v1/similar`: documents like one of these."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [holds(**{name: {"type": "string"}}) for name in ("id", "url", "text")]}
+    )
 
     id: DocumentId | None = Field(None, description="a document's id")
     url: Address | None = Field(None, description="a document's URL")
@@ -45,6 +49,15 @@ class SimilarRequest(Model):
 
 class TermsRequest(Model):
     """`POST /v1/terms`: what the collection knows of words."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                holds(terms={"contains": {"type": "string", "pattern": r"\S"}}),
+                holds(query={"type": "string", "pattern": r"\S"}),
+            ]
+        }
+    )
 
     terms: tuple[str, ...] = Field((), max_length=100, description="words; or leave it out and send query")
     query: str | None = Field(None, max_length=MAX_QUERY_CHARACTERS, description="its words are looked up")

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from typing import Annotated, Any, Final, TypeVar
 
 import orjson
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from api.errors import InvalidRequestError
+from indexer.collection import NAME
 from indexer.rows import clean_value
 from ranking.errors import ForageError
 from ranking.params import MAX_QUERY_CHARACTERS, Model, Params
+from ranking.query import NOT_BLANK
 from ranking.shown import cut, shown
 from ranking.suggest import correct, json_path, path_text
 
@@ -32,11 +34,13 @@ LOST: Final = "\ufffd"
 _REASON: Final = 300  # characters of a reason that may quote what was sent
 _PARAMETER: Final = re.compile(r"[a-z_]+")
 
-Identifier = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Identifier = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+"""Without the control characters that sessions/names.py refuses."""
 DocumentId = Annotated[str, Field(min_length=1, max_length=512)]
 """As long as an ingest takes."""
 Address = Annotated[str, Field(min_length=1, max_length=8_192)]
 """As long as common servers and browsers take."""
+WebAddress = Annotated[Address, Field(json_schema_extra={"pattern": r"^\s*[Hh][Tt][Tt][Pp][Ss]?://"})]
 Host = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -46,18 +50,28 @@ def _one_segment(id: str) -> str:
     return id
 
 
+SESSION_ID: Final = r"^(?!\.{1,2}$)[^/\x00-\x1f\x7f-\x9f]+$"
 SessionId = Annotated[
     Identifier,
     AfterValidator(_one_segment),
-    Field(json_schema_extra={"pattern": r"^(?!\.{1,2}$)[^/\x00-\x1f\x7f]+$"}),
+    Field(json_schema_extra={"pattern": SESSION_ID}),
 ]
 """Read, deleted and followed at /v1/sessions/{session_id}."""
+
+
+_QUERY: Final[dict[str, Any]] = {"maxLength": MAX_QUERY_CHARACTERS, "pattern": NOT_BLANK}
+"""What ranking/query.py takes, for the schema: it words the refusal."""
+
+
+def holds(**fields: Any) -> dict[str, Any]:
+    """JSON schema of an object that has these fields, so: for what a validator of a whole model wants."""
+    return {"required": [*fields], "properties": fields}
 
 
 class SearchRequest(Params):
     """`POST /v1/search` and `/v1/plan`."""
 
-    query: str = Field(description="up to 8,000 characters, operators allowed")
+    query: str = Field(description="up to 8,000 characters, operators allowed", json_schema_extra=dict(_QUERY))
     collection: Identifier = Field("default", description="which collection to search")
     generation: Identifier | None = Field(None, description="a generation that is still kept; null: the newest")
     session_id: SessionId | None = Field(None, description="null: a new session is made and its id returned")
@@ -73,6 +87,8 @@ class SearchRequest(Params):
 
 class ContentsRequest(Model):
     """`POST /v1/contents`: documents by id or URL."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [holds(ids={"minItems": 1}), holds(urls={"minItems": 1})]})
 
     ids: tuple[DocumentId, ...] = Field((), max_length=100)
     urls: tuple[Address, ...] = Field((), max_length=100)
@@ -95,7 +111,9 @@ class ContentsRequest(Model):
 class CollectionRequest(Model):
     """`POST /v1/collections`."""
 
-    name: str = Field(description="lower-case letters, digits, - _ ., at most 64")
+    name: str = Field(
+        description="lower-case letters, digits, - _ ., at most 64", json_schema_extra={"pattern": f"^{NAME}$"}
+    )
 
 
 class SessionRequest(Model):
@@ -108,7 +126,7 @@ class SessionRequest(Model):
 class CrawlRequest(Model):
     """`POST /v1/crawls`."""
 
-    urls: tuple[Address, ...] = Field(min_length=1, max_length=1_000)
+    urls: tuple[WebAddress, ...] = Field(min_length=1, max_length=1_000)
     collection: Identifier = "default"
     max_pages: int = Field(10_000, ge=1, le=10_000_000)
     depth: int | None = Field(None, ge=0, le=1_000, description="links away from a seed; null: no limit")
@@ -154,6 +172,16 @@ def in_body(**fields: str) -> Iterator[None]:
     except ForageError as error:
         if error.path is not None and _PARAMETER.fullmatch(error.path):
             error.path = f"$.{fields.get(error.path, error.path)}"
+        raise
+
+
+@contextmanager
+def located_at(path: str) -> Iterator[None]:
+    """Errors that leave the block and say nowhere what was wrong say that it was there."""
+    try:
+        yield
+    except ForageError as error:
+        error.path = error.path or path
         raise
 
 

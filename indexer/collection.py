@@ -32,7 +32,8 @@ from ranking.shown import shown
 DEFAULT: Final = "default"
 """The collection that always exists, and the tenant whose collections lie in the data folder itself."""
 
-_NAME: Final = re.compile(r"(?!.*\.sqlite)[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+NAME: Final = r"(?!.*\.sqlite)[a-z0-9][a-z0-9._-]{0,63}"
+_NAME: Final = re.compile(NAME, re.ASCII)
 _DELETED: Final = ".deleted-"
 _SHOWN: Final = 5
 _CONSIDERED: Final = 256  # characters of a wrong name from which a right one is made

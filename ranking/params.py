@@ -7,10 +7,10 @@ Each field says its unit and the reason of its default. Unset is not null: prece
 
 from __future__ import annotations
 
-import math
+from itertools import chain, count
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, field_validator, model_validator
+from pydantic import Field, StrictBool, field_validator
 
 from ranking.knobs import MAX_WEIGHT as MAX_WEIGHT
 from ranking.knobs import Model as Model
@@ -169,15 +169,16 @@ class Params(Model):
     @field_validator("retrieve")
     @classmethod
     def names_are_unique(cls, value: tuple[Retriever, ...]) -> tuple[Retriever, ...]:
-        names = [retriever.name for retriever in value]
-        if len(set(names)) < len(names):
-            raise ValueError(f"retriever names must differ, got {names}")
-        return value
-
-    @model_validator(mode="after")
-    def vectors_are_finite(self) -> Params:
-        for retriever in self.retrieve:
-            vector = retriever.vector if isinstance(retriever, DenseRetriever) else None
-            if vector is not None and not (vector and all(map(math.isfinite, vector))):
-                raise ValueError("a query vector must be non-empty and finite")
-        return self
+        """The second that was given no name is `lex2`: only names that were given must differ."""
+        taken = [retriever.name for retriever in value if "name" in retriever.model_fields_set]
+        if len(set(taken)) < len(taken):
+            raise ValueError(f"retriever names must differ, got {taken}")
+        named = []
+        for retriever in value:
+            if "name" not in retriever.model_fields_set:
+                tried = (f"{retriever.name}{number}" for number in count(2))
+                name = next(name for name in chain((retriever.name,), tried) if name not in taken)
+                retriever = retriever if name == retriever.name else retriever.model_copy(update={"name": name})
+                taken.append(name)
+            named.append(retriever)
+        return tuple(named)

@@ -23,7 +23,10 @@ from ranking.suggest import nearest
 from ranking.types import All, Node, Not, Notice, Operator, Phrase, Query, ScoredTerm, Term
 from ranking.units import Unit, conjunction, disjunction, read, settled, stray
 
-_EMPTY: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]*")
+_BLANK: Final = r"\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+_EMPTY: Final = re.compile(f"[{_BLANK}]*")
+NOT_BLANK: Final = f"[^{_BLANK}]"
+"""Pattern of a character that makes a text a query."""
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\\s]+")
 _UNKNOWN_NAME: Final = re.compile(r"[-+]?([A-Za-z]{3,20}):(?![/:])\S")
 _MAX_GUESSES: Final = 8

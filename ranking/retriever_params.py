@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from ranking.knobs import Model, Name, Weight, knob
 
@@ -60,8 +60,8 @@ class DenseRetriever(Model):
     type: Literal["dense"] = "dense"
     k: int = knob(200, "passages", "depth where the measured hybrid stops gaining", ge=1, le=10_000)
     exact: StrictBool = knob(False, "", "approximate search finds 0.99 of the exact top 10")
-    vector: tuple[float, ...] | None = knob(
-        None, "", "the query is embedded here unless a vector is sent", max_length=8_192
+    vector: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] | None = knob(
+        None, "", "the query is embedded here unless a vector is sent", min_length=1, max_length=8_192
     )
 
 
@@ -115,6 +115,12 @@ class FuzzyRetriever(_Expanding):
 
 
 class LikeRetriever(Model):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("id", "url", "text")]
+        }
+    )
+
     name: Name = knob("like", "", "names the retriever")
     type: Literal["like"] = "like"
     id: _Reference | None = knob(None, "", "pages like this document")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ranking.errors import ForageError
 from ranking.evaluate import evaluate
 from ranking.expression import Expression
 from ranking.profile import learned_parts
@@ -82,7 +83,7 @@ def score(
     for number, stage in enumerate(given.params.rerank if opinions is not None and given.size else ()):
         assert opinions is not None
         rows = by_score(plain, given.evidence.ids)[: stage.depth]
-        opinion = Opinion(f"rerank:{number}", rows, np.asarray(opinions(stage, rows, signals), np.float64))
+        opinion = Opinion(f"rerank:{number}", rows, _asked(opinions, number, stage, rows, signals))
         said.append(opinion)
         parts[opinion.name] = _blended(plain, opinion, stage.blend)
         same = stateless is plain
@@ -149,6 +150,15 @@ def _undefined(counts: Mapping[str, int]) -> tuple[Notice, ...]:
 
 
 # ---------------------------------------------------------------- second opinions
+
+
+def _asked(opinions: Opinions, number: int, stage: RerankStage, rows: Longs, signals: Signals) -> Doubles:
+    """What a stage says of these rows. An error that says nowhere what was wrong says that it was the stage's model."""
+    try:
+        return np.asarray(opinions(stage, rows, signals), np.float64)
+    except ForageError as error:
+        error.path = error.path or f"$.rerank[{number}].model"
+        raise
 
 
 def by_score(scores: Doubles, ids: Sequence[str]) -> Longs:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import Depends, FastAPI
 
@@ -15,9 +14,9 @@ from api import log
 from api.engine import Engine
 from api.http.admission import Workers
 from api.http.auth import Keys
-from api.http.bodies import document_bodies
 from api.http.errors import install_error_handlers
 from api.http.metrics import MetricsMiddleware
+from api.http.openapi import install_document
 from api.http.parameters import known_parameters
 from api.http.routes import catalogue, collections, crawls, opened, operations, search, sessions
 from api.settings import Settings
@@ -57,17 +56,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for module in (search, opened, catalogue, sessions, collections, crawls):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
     app.include_router(operations.router)
-    _document_bodies(app)
+    install_document(app)
     return app
-
-
-def _document_bodies(app: FastAPI) -> None:
-    """/openapi.json names the models that routes read by hand."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document_bodies(generate())
-        return generate()
-
-    app.openapi = openapi  # type: ignore[method-assign]

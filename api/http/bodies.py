@@ -11,7 +11,6 @@ from typing import IO, Any, Final
 
 import orjson
 from fastapi import Request
-from pydantic import BaseModel
 
 from api.errors import BodyTooLargeError, MalformedRequestError, UnsupportedMediaTypeError
 from ranking.shown import cut
@@ -115,26 +114,3 @@ def _too_large(cap: int) -> BodyTooLargeError:
         path="$",
         hint="ingest large sets as application/x-ndjson, or in parts; a model with fewer or smaller trees is smaller",
     )
-
-
-_MARK: Final = "x-forage-body"
-_documented: dict[str, type[BaseModel]] = {}
-
-
-def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """`openapi_extra` for a route that reads `model` from its body: a mark that `document_bodies` replaces."""
-    _documented[model.__name__] = model
-    return {_MARK: model.__name__}
-
-
-def document_bodies(schema: dict[str, Any]) -> None:
-    """Write the marked models into an OpenAPI schema. Only when it is asked for: making their schemas at every start
-    costs a server more than all its routes."""
-    shared = schema.setdefault("components", {}).setdefault("schemas", {})
-    for operations in schema["paths"].values():
-        for operation in operations.values():
-            if (name := operation.pop(_MARK, None)) is None:
-                continue
-            body = _documented[name].model_json_schema(ref_template="#/components/schemas/{model}")
-            shared.update(body.pop("$defs", {}))
-            operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}

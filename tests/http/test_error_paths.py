@@ -19,6 +19,7 @@ from tests.http.test_bad_input import NDJSON, refused
 Serve = Callable[..., Client]
 
 PATH = re.compile(r"\$.*|line \d+(, .+)?|(path|query|header)\.[a-z_-]+")
+LATE = {"type": "late_interaction"}
 LIKE = {"type": "like", "id": "nowhere"}
 
 CASES: list[tuple[str, str, Any, int, str]] = [
@@ -33,6 +34,10 @@ CASES: list[tuple[str, str, Any, int, str]] = [
     ("POST", "/v1/search", {"query": "x", "score": "bm25 +"}, 422, "$.score"),
     ("POST", "/v1/search", {"query": "x", "retrieve": [LIKE]}, 404, "$.retrieve[0].id"),
     ("POST", "/v1/search", {"query": "x", "retrieve": [{"type": "dense", "vector": [1]}]}, 422, "$.retrieve[0].vector"),
+    ("POST", "/v1/search", {"query": "x", "retrieve": [{"type": "dense", "vector": []}]}, 422, "$.retrieve[0].vector"),
+    ("POST", "/v1/search", {"query": "zip", "rerank": [{"type": "trees", "model": "no"}]}, 422, "$.rerank[0].model"),
+    ("POST", "/v1/search", {"query": "zip", "rerank": [LATE, {"type": "cross_encoder"}]}, 422, "$.rerank[1].model"),
+    ("POST", "/v1/search", {"query": "x", "branch": "a\x8b"}, 422, "$.branch"),
     ("POST", "/v1/search", [], 422, "$"),
     ("POST", "/v1/plan", {"query": "x", "collection": "defalt"}, 404, "$.collection"),
     ("POST", "/v1/plan", {"query": "x", "generation": "nope"}, 404, "$.generation"),
@@ -66,6 +71,11 @@ CASES: list[tuple[str, str, Any, int, str]] = [
     ("PUT", "/v1/profiles/a b", {"weights": {"bm25": 1}}, 422, "path.name"),
     ("PUT", "/v1/profiles/mine", {"weights": {"bm52": 1}}, 422, "$.weights.bm52"),
     ("GET", "/v1/profiles/nope", None, 404, "path.name"),
+    ("PUT", "/v1/models/mine", {"no": "trees"}, 422, "$"),
+    ("PUT", "/v1/models/a b", {"no": "trees"}, 422, "$"),
+    ("GET", "/v1/models/a b", None, 422, "path.name"),
+    ("GET", "/v1/models/nope", None, 404, "path.name"),
+    ("DELETE", "/v1/models/nope@2", None, 404, "path.name"),
     ("POST", "/v1/crawls", {"urls": ["ftp://x"]}, 422, "$.urls[0]"),
     ("POST", "/v1/crawls", {"urls": ["http://x/"], "collection": "nowhere"}, 404, "$.collection"),
     ("GET", "/v1/crawls/crawl_0000000000000000", None, 404, "path.crawl_id"),

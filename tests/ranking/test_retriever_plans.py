@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from ranking.constants import MAX_EXPANDED_WORDS
 from ranking.params import Params
@@ -52,3 +53,16 @@ def test_a_short_query_is_looked_up_whole() -> None:
     """Nothing changes for queries as people and agents write them."""
     asked, _ = looked_up(" ".join(WORDS[:40]), dict.fromkeys(WORDS, 5), {})
     assert asked == WORDS[:40]
+
+
+def test_retrievers_without_a_name_are_numbered() -> None:
+    """Where the default is taken, by one of a kind or by one that was given the name; given names must differ."""
+
+    def names(*retrievers: dict[str, Any]) -> list[str]:
+        return [each.name for each in Params.model_validate({"retrieve": retrievers}).retrieve]
+
+    assert names({"type": "bm25"}, {"type": "dense"}) == ["lex", "sem"]
+    assert names({"type": "bm25"}, {"type": "bm25", "k1": 2}, {"type": "bm25"}) == ["lex", "lex2", "lex3"]
+    assert names({"type": "bm25"}, {"type": "dense", "name": "lex"}) == ["lex2", "lex"]
+    with pytest.raises(ValidationError, match="retriever names must differ"):
+        names({"type": "bm25", "name": "a"}, {"type": "dense", "name": "a"})

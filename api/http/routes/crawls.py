@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from api.errors import InvalidRequestError
 from api.http.auth import tenant_of
-from api.http.bodies import documented
+from api.http.openapi import operation
 from api.http.routes.search import engine_of, json_response, payload_of, workers_of
 from api.requests import CrawlRequest
 from ranking.shown import shown
@@ -26,8 +26,23 @@ MAX_ID_DIGITS: Final = 18
 KEEP_ALIVE_S: Final = 15.0
 """A comment line after so much silence keeps proxies from closing the stream."""
 
+_LAST_EVENT: Final = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "the last event that came; sent by browsers that connect again",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+}
 
-@router.post("/v1/crawls", status_code=202, openapi_extra=documented(CrawlRequest), summary="Start a crawl")
+
+class EventStream(StreamingResponse):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
+
+
+@router.post(
+    "/v1/crawls", status_code=202, openapi_extra=operation(404, 409, 507, body=CrawlRequest), summary="Start a crawl"
+)
 async def start(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """Crawls in a process of its own; the index is built at the end."""
     payload = await payload_of(request)
@@ -35,26 +50,31 @@ async def start(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     return json_response(body, 202)
 
 
-@router.get("/v1/crawls", summary="List crawls")
+@router.get("/v1/crawls", openapi_extra=operation(), summary="List crawls")
 async def listing(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """This tenant's crawl jobs, newest first."""
     return json_response(await workers_of(request).run(engine_of(request).list_crawls, tenant))
 
 
-@router.get("/v1/crawls/{crawl_id}", summary="Read a crawl")
+@router.get("/v1/crawls/{crawl_id}", openapi_extra=operation(404), summary="Read a crawl")
 async def read(request: Request, crawl_id: str, tenant: str = Depends(tenant_of)) -> Response:
     """State, counts and, at the end, the report."""
     return json_response(await workers_of(request).run(engine_of(request).read_crawl, crawl_id, tenant))
 
 
-@router.delete("/v1/crawls/{crawl_id}", status_code=204, summary="Stop a crawl")
+@router.delete("/v1/crawls/{crawl_id}", status_code=204, openapi_extra=operation(404), summary="Stop a crawl")
 async def stop(request: Request, crawl_id: str, tenant: str = Depends(tenant_of)) -> Response:
     """Ends the job's process; what was fetched stays, and a new crawl of the same URLs goes on from there."""
     await workers_of(request).run(engine_of(request).stop_crawl, crawl_id, tenant)
     return Response(status_code=204)
 
 
-@router.get("/v1/crawls/{crawl_id}/events", summary="Follow a crawl (SSE)")
+@router.get(
+    "/v1/crawls/{crawl_id}/events",
+    response_class=EventStream,
+    openapi_extra={**operation(404), "parameters": [_LAST_EVENT]},
+    summary="Follow a crawl (SSE)",
+)
 async def events(request: Request, crawl_id: str, tenant: str = Depends(tenant_of)) -> Response:
     """Server-sent events from the beginning, or after `Last-Event-ID` (422 unless it is an id of this stream, a
     number); ends when the job does."""
@@ -78,7 +98,7 @@ async def events(request: Request, crawl_id: str, tenant: str = Depends(tenant_o
             if not rows:
                 await asyncio.sleep(POLL_S)
 
-    return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return EventStream(stream(), headers={"Cache-Control": "no-store"})
 
 
 def _first(last: str) -> int:

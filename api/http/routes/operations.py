@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.http.errors import of_status
@@ -31,6 +32,11 @@ RESERVED: Final = (
 """Paths of the contract that this version answers with 501, so that a client can tell them from a typo."""
 
 
+_NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
+    503: {"description": "Not now; `error` and `hint` say why", "content": {"application/json": {}}}
+}
+
+
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Is the process alive")
 async def healthz() -> Response:
@@ -38,7 +44,11 @@ async def healthz() -> Response:
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", summary="Can it answer a search")
+@router.get(
+    "/readyz",
+    responses=_NOT_READY,
+    summary="Can it answer a search",
+)
 async def readyz(request: Request) -> Response:
     """200 once the model is loaded and the data folder opens, also on an empty one; else 503 and why. `sessions` is
     "ok", or says why they cannot be kept now: then searches are answered without."""
@@ -46,7 +56,7 @@ async def readyz(request: Request) -> Response:
     return json_response(report, 200 if report["ready"] else 503)
 
 
-@router.get("/metrics", summary="Prometheus metrics")
+@router.get("/metrics", response_class=PlainTextResponse, summary="Prometheus metrics")
 async def metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 

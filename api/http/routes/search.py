@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.engine import Engine
 from api.http.admission import Workers
 from api.http.auth import tenant_of
-from api.http.bodies import documented, read_json
+from api.http.bodies import read_json
+from api.http.openapi import operation
 from api.requests import ContentsRequest, SearchRequest
 
 router = APIRouter(tags=["search"])
@@ -42,7 +43,9 @@ async def posted(request: Request, method: Callable[[Any, str], Any], tenant: st
     return json_response(await workers_of(request).run(method, payload, tenant))
 
 
-@router.post("/v1/search", openapi_extra=documented(SearchRequest), summary="Search")
+@router.post(
+    "/v1/search", openapi_extra=operation(404, 408, 409, body=SearchRequest, answer="Answer"), summary="Search"
+)
 async def search(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """The main door; `{"query": "..."}` alone works."""
     payload = await payload_of(request)
@@ -51,13 +54,17 @@ async def search(request: Request, tenant: str = Depends(tenant_of)) -> Response
     return Response(reply.body, media_type="application/json", headers=headers)
 
 
-@router.post("/v1/plan", openapi_extra=documented(SearchRequest), summary="Dry run of a search")
+@router.post("/v1/plan", openapi_extra=operation(404, body=SearchRequest, answer="Plan"), summary="Dry run of a search")
 async def plan(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """Parsed query, terms, stages and predicted cost; touches no session."""
     return await posted(request, engine_of(request).plan, tenant)
 
 
-@router.post("/v1/contents", openapi_extra=documented(ContentsRequest), summary="Documents by id or URL")
+@router.post(
+    "/v1/contents",
+    openapi_extra=operation(404, body=ContentsRequest, answer="Contents"),
+    summary="Documents by id or URL",
+)
 async def contents(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """Markdown, passages, metadata and links of up to 100 documents."""
     return await posted(request, engine_of(request).contents, tenant)

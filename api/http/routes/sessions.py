@@ -5,14 +5,20 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http.auth import tenant_of
-from api.http.bodies import documented, read_json
+from api.http.bodies import read_json
+from api.http.openapi import operation
 from api.http.routes.search import engine_of, json_response, workers_of
 from api.requests import SessionRequest
 
 router = APIRouter(tags=["sessions"])
 
 
-@router.post("/v1/sessions", status_code=201, openapi_extra=documented(SessionRequest), summary="Create a session")
+@router.post(
+    "/v1/sessions",
+    status_code=201,
+    openapi_extra=operation(409, body=SessionRequest, optional=True),
+    summary="Create a session",
+)
 async def create(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """A search creates its session by itself; this one is for an id or an objective before the first query."""
     empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
@@ -21,13 +27,13 @@ async def create(request: Request, tenant: str = Depends(tenant_of)) -> Response
     return json_response(body, 201)
 
 
-@router.get("/v1/sessions", summary="List sessions")
+@router.get("/v1/sessions", openapi_extra=operation(), summary="List sessions")
 async def listing(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """This tenant's live sessions, newest first."""
     return json_response(await workers_of(request).run(engine_of(request).list_sessions, tenant))
 
 
-@router.get("/v1/sessions/{session_id}", summary="Read a session back")
+@router.get("/v1/sessions/{session_id}", openapi_extra=operation(404, 410), summary="Read a session back")
 async def read(
     request: Request, session_id: str, as_of: int | None = Query(None, ge=0), tenant: str = Depends(tenant_of)
 ) -> Response:
@@ -35,7 +41,7 @@ async def read(
     return json_response(await workers_of(request).run(engine_of(request).read_session, session_id, tenant, as_of))
 
 
-@router.delete("/v1/sessions/{session_id}", status_code=204, summary="Delete a session")
+@router.delete("/v1/sessions/{session_id}", status_code=204, openapi_extra=operation(404), summary="Delete a session")
 async def delete(request: Request, session_id: str, tenant: str = Depends(tenant_of)) -> Response:
     """Erases log, caches and idempotency keys."""
     await workers_of(request).run(engine_of(request).delete_session, session_id, tenant)

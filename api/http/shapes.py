@@ -1,0 +1,176 @@
+"""Shapes of answers for the OpenAPI document: given nothing, returns a JSON schema by name.
+
+What a client may rely on: these fields are always there, of these types; others may come beside them. Not where answers
+are made (api/answers.py), nor what a request may hold (the models of api/requests.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Schema = dict[str, Any]
+
+_NUMBER: Final[Schema] = {"type": "number"}
+_WHOLE: Final[Schema] = {"type": "integer"}
+_TEXT: Final[Schema] = {"type": "string"}
+_TRUTH: Final[Schema] = {"type": "boolean"}
+_MAYBE_TEXT: Final[Schema] = {"type": ["string", "null"]}
+_MAYBE_WHOLE: Final[Schema] = {"type": ["integer", "null"]}
+
+
+def _list(of: Schema) -> Schema:
+    return {"type": "array", "items": of}
+
+
+def _table(of: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": of}
+
+
+def _object(always: Schema, sometimes: Schema | None = None) -> Schema:
+    """An object in which the fields of `always` are always there."""
+    return {"type": "object", "properties": {**always, **(sometimes or {})}, "required": [*always]}
+
+
+_NOTICES: Final = _list(_object({"code": _TEXT, "message": _TEXT}))
+_FACETS: Final = _table(_list(_object({"value": {}, "count": _WHOLE})))
+_ACCOUNT: Final[Schema] = {
+    "signals": _table({"type": "number", "minimum": 0, "maximum": 1}),
+    "signals_missing": _list(_TEXT),
+    "contributions": {**_table(_NUMBER), "description": "they sum to `score`"},
+    "terms": _list(
+        _object({"term": _TEXT, "df": _WHOLE, "idf": _NUMBER, "contribution": _NUMBER, "fields": _table({})})
+    ),
+}
+_QUERY: Final = _object(
+    {
+        "operators": _list(_object({"text": _TEXT, "kind": _TEXT, "matched": _MAYBE_WHOLE, "executed": _TRUTH})),
+        "terms": _list(_object({"term": _TEXT, "df": _WHOLE, "idf": _NUMBER, "kept": _TRUTH, "from": _TEXT})),
+        "exact": {"enum": [True, None]},
+    }
+)
+_RESOLVED: Final[Schema] = {"type": "object", "description": "the whole request with every default filled in"}
+_PAGE: Final[Schema] = {
+    "id": _TEXT,
+    "url": _MAYBE_TEXT,
+    "title": _TEXT,
+    "site": _MAYBE_TEXT,
+    "language": _MAYBE_TEXT,
+    "author": _MAYBE_TEXT,
+    "published_at": _MAYBE_TEXT,
+    "modified_at": _MAYBE_TEXT,
+    "fetched_at": _MAYBE_TEXT,
+    "words": _WHOLE,
+    "inlinks": _WHOLE,
+    "authority": _NUMBER,
+}
+_PASSAGE: Final[Schema] = {"id": _TEXT, "text": _TEXT, "heading": _TEXT, "start": _WHOLE, "end": _WHOLE}
+
+_HIT: Final = _object(
+    {
+        "rank": _WHOLE,
+        **_PAGE,
+        "quality": _NUMBER,
+        "score": _NUMBER,
+        "passages": _list(_object({**_PASSAGE, "score": _NUMBER, "seen": _TRUTH})),
+        "found_by": {**_table(_WHOLE), "description": "retriever -> rank in its list"},
+        "stateless_rank": _WHOLE,
+        "terms_missing": _list(_TEXT),
+        "moves": _list(_TEXT),
+    },
+    {"metadata": {"type": "object"}, **_ACCOUNT},
+)
+_STAGE: Final = _object({"name": _TEXT, "ms": _NUMBER}, {"in": _WHOLE, "out": _WHOLE, "postings": _WHOLE})
+
+SHAPES: Final[dict[str, Schema]] = {
+    "Answer": _object(
+        {
+            "request_id": _TEXT,
+            "session_id": _MAYBE_TEXT,
+            "generation": _TEXT,
+            "results": _list(_HIT),
+            "stubs": _list(_object({"id": _TEXT, "title": _TEXT, "shown_at": _WHOLE, "rank_now": _WHOLE})),
+            "resolved": _RESOLVED,
+            "query": _QUERY,
+            "session": {"type": ["object", "null"]},
+            "facets": _FACETS,
+            "trace": _object(
+                {"total_ms": _NUMBER, "postings": _WHOLE, "stages": _list(_STAGE), "degraded": _list(_TEXT)}
+            ),
+            "notices": _NOTICES,
+        }
+    ),
+    "Plan": _object(
+        {
+            "resolved": _RESOLVED,
+            "query": _QUERY,
+            "stages": _list(_object({"name": _TEXT, "ms": _NUMBER, "postings": _WHOLE})),
+            "predicted_ms": _NUMBER,
+            "degraded": _list(_TEXT),
+            "matches": _object({"estimate": _WHOLE, "low": _WHOLE, "high": _WHOLE}),
+            "facets": _FACETS,
+            "generation": _TEXT,
+            "notices": _NOTICES,
+        }
+    ),
+    "Explanation": _object(
+        {
+            "document": _TEXT,
+            "rank": _MAYBE_WHOLE,
+            "score": _NUMBER,
+            **_ACCOUNT,
+            "lost_at": {"enum": ["filter", "recall", "rank", "diversify", None]},
+            "found_by": _table(_WHOLE),
+            "moves": _list(_TEXT),
+            "target_rank": _WHOLE,
+            "counterfactuals": _list(_object({"change": {"type": "object"}, "rank": _WHOLE})),
+            "query": _QUERY,
+            "resolved": _RESOLVED,
+            "generation": _TEXT,
+            "notices": _NOTICES,
+        }
+    ),
+    "Terms": _object(
+        {
+            "generation": _TEXT,
+            "documents": _WHOLE,
+            "terms": _list(
+                _object(
+                    {
+                        "term": _TEXT,
+                        "df": _WHOLE,
+                        "idf": _NUMBER,
+                        "cost": _object({"postings": _WHOLE, "ms": _NUMBER}),
+                        "expansions": _table(_list(_object({"term": _TEXT, "df": _WHOLE}))),
+                        "related": _table(_list(_object({"term": _TEXT}, {"score": _NUMBER, "cosine": _NUMBER}))),
+                    }
+                )
+            ),
+        }
+    ),
+    "Recall": _object(
+        {
+            "generation": _TEXT,
+            "k": _WHOLE,
+            "queries": _WHOLE,
+            **{
+                part: {
+                    "oneOf": [
+                        {"type": "null"},
+                        _object({"avg_recall": _NUMBER, "min_recall": _NUMBER, "avg_ms": _table(_NUMBER)}),
+                    ]
+                }
+                for part in ("dense", "lexical")
+            },
+        }
+    ),
+    "Contents": _object(
+        {
+            "generation": _TEXT,
+            "documents": _list(
+                _object({**_PAGE, "metadata": {"type": "object"}, "passages": _list(_object(_PASSAGE))})
+            ),
+            "errors": _list(_object({"reference": _TEXT, "nearest": _list(_TEXT)})),
+        }
+    ),
+}
+"""Name -> schema of a whole answer."""
