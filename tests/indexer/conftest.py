@@ -1,4 +1,4 @@
-"""Collections that several suites begin with."""
+"""Collections, models and stores of models that several suites begin with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from indexer.rerankers.store import ModelStore
 from tests.indexer.build_support import built, page
+from tests.indexer.tiny_cross_encoder import write_cross_encoder
 
 
 @pytest.fixture
@@ -16,3 +18,15 @@ def twice(tmp_path: Path) -> Path:
     built(collection, [page(n) for n in range(12)])
     built(collection, [page(3, "changed text"), page(12)])
     return collection
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a cross-encoder with random weights."""
+    pytest.importorskip("sentence_transformers")
+    return write_cross_encoder(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path / "models", now=lambda: 1_750_000_000.0)

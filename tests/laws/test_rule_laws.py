@@ -16,8 +16,8 @@ from ranking.goggles import read_goggle
 from ranking.rules import CompiledRules, Rule, RuleEffects, compile_rules, effects, normalise, with_pins
 from ranking.text import tokenize
 from ranking.types import Node
+from tests.ranking.rule_pages import Page, answers, satisfies
 from tests.ranking.test_globs import regex_of
-from tests.ranking.test_rules import Page, answers, satisfies
 
 # ---------------------------------------------------------------- made-up pages and rules
 
