@@ -78,3 +78,42 @@ def compare(
     if fail_if_worse and worse:
         typer.echo(f"B is worse on {', '.join(worse)}", err=True)
         raise typer.Exit(1)
+
+
+@app.command("sessions")
+def sessions(
+    data: Annotated[Path, typer.Option(help="folder with sets")],
+    name: Annotated[str, typer.Option("--set", help="a multi-hop set in it")],
+    out: Annotated[Path, typer.Option(help="folder for trajectories, per_topic.jsonl, measures.json, report.md")],
+    agents: Annotated[list[str] | None, typer.Option(help="simulated agents; several: repeat")] = None,
+    systems: Annotated[
+        list[str] | None,
+        typer.Option(help="stateless, dedupe, session:param=value,..., or a grid: default, modes, ..."),
+    ] = None,
+    calls: Annotated[int, typer.Option(help="most calls of a session", min=1, max=100)] = 8,
+    topics: Annotated[int | None, typer.Option(help="a seeded sample of so many questions", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="of agents, readers and samples")] = 20_261_123,
+    collection: Annotated[
+        str | None, typer.Option(help="search this collection instead of indexing the corpus")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="topics at once", min=1)] = os.cpu_count() or 2,
+) -> None:
+    """Simulated agents search a set in sessions and without; goes on where it was interrupted."""
+    from api.engine import Engine
+    from api.settings import Settings
+    from cli.progress import Reporter
+    from eval.report import markdown_table
+    from eval.session_report import system_table
+    from eval.sessions import Plan, run_sessions
+    from eval.systems import systems_of
+
+    chosen = systems_of(systems or ["default"])
+    plan = Plan(tuple(agents or ["keyword", "loop"]), chosen, calls, seed, topics, threads)
+    engine = Engine(Settings())
+    try:
+        with Reporter("sessions") as reporter:
+            body = run_sessions(engine, data / name, out, plan, collection=collection, progress=reporter.update)
+    finally:
+        engine.close()
+    typer.echo(markdown_table(system_table(body)), nl=False)
+    typer.echo(f"written to {out}")

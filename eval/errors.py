@@ -3,7 +3,8 @@
 ForageError
 └── EvalError
     ├── DatasetError      a folder is not a test collection in a layout known here
-    └── RunError          two runs cannot be compared, or one cannot be read
+    ├── RunError          two runs cannot be compared, or one cannot be read
+    └── SessionRunError   simulated sessions cannot be run as asked
 """
 
 from __future__ import annotations
@@ -23,3 +24,7 @@ class DatasetError(EvalError):
 
 class RunError(EvalError):
     code = "invalid_run"
+
+
+class SessionRunError(EvalError):
+    code = "invalid_session_run"

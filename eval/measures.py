@@ -35,13 +35,18 @@ class Measured:
         return float(np.mean(values)) if values else 0.0
 
     def interval(self, measure: str) -> tuple[float, float]:
-        """Bootstrap percentile interval of the mean (Efron 1979)."""
-        values = np.array(list(self.per_topic[measure].values()))
-        if not len(values):
-            return (0.0, 0.0)
-        draws = np.random.default_rng(SEED).integers(0, len(values), (BOOTSTRAP_SAMPLES, len(values)))
-        low, high = np.quantile(values[draws].mean(axis=1), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-        return float(low), float(high)
+        """Of the mean."""
+        return bootstrap_interval(list(self.per_topic[measure].values()))
+
+
+def bootstrap_interval(given: Sequence[float]) -> tuple[float, float]:
+    """Bootstrap percentile interval of the mean of one value a topic (Efron 1979)."""
+    values = np.array(given)
+    if not len(values):
+        return (0.0, 0.0)
+    draws = np.random.default_rng(SEED).integers(0, len(values), (BOOTSTRAP_SAMPLES, len(values)))
+    low, high = np.quantile(values[draws].mean(axis=1), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
 
 
 def measure(run: Run, qrels: Mapping[str, Mapping[str, int]], topics: Sequence[str]) -> Measured:

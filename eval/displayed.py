@@ -1,0 +1,60 @@
+"""What an answer displays: given an answer's JSON, returns what a reader sees and how many tokens that is.
+
+A result is a line of rank, title and address, then its passages; a stub is one line. A token is four characters, as
+the product counts them. Not for what is noticed (readers.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+CHARACTERS_PER_TOKEN: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A displayed result or stub. `text`: below its first line; `tokens`: of all that is displayed of it."""
+
+    document: str
+    title: str
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One page."""
+
+    shown: tuple[Item, ...]
+    stubs: tuple[Item, ...] = ()
+
+
+def answer_of(body: Mapping[str, Any]) -> Answer:
+    """From the answer of a search."""
+    return Answer(
+        tuple(_result(hit) for hit in body["results"]), tuple(_stub(stub) for stub in body.get("stubs") or ())
+    )
+
+
+def without(answer: Answer, documents: Collection[str]) -> Answer:
+    """As a client shows it that leaves these out."""
+    return Answer(tuple(item for item in answer.shown if item.document not in documents), answer.stubs)
+
+
+def tokens_of(text: str) -> int:
+    """Rounded up."""
+    return -(-len(text) // CHARACTERS_PER_TOKEN)
+
+
+def _result(hit: Mapping[str, Any]) -> Item:
+    head = f"{hit['rank']}. {hit['title']} {hit['url'] or hit['id']}"
+    texts = [text for passage in hit["passages"] for text in (passage["heading"], passage["text"]) if text]
+    text = "\n".join(texts)
+    return Item(hit["id"], hit["title"], text, tokens_of(f"{head}\n{text}\n"))
+
+
+def _stub(stub: Mapping[str, Any]) -> Item:
+    line = f"({stub['rank_now']}. {stub['title']} {stub['url'] or stub['id']}: shown in call {stub['shown_at']})\n"
+    return Item(stub["id"], stub["title"], "", tokens_of(line))

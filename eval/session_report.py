@@ -1,0 +1,196 @@
+"""Reports of simulated sessions: given a row for each agent, system, reader and topic, returns measures.json's body and
+its Markdown.
+
+A system is compared with the first one, topic by topic, on the mean over agents and readers: paired randomisation and
+bootstrap intervals over topics, Holm over systems. The worst cell is the smallest mean difference of one agent with one
+reader. Not for measuring.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from eval.compare import holm, randomisation_p
+from eval.measures import bootstrap_interval
+from eval.report import markdown_table
+
+if TYPE_CHECKING:
+    from eval.sessions import Plan
+
+TESTED: Final = ("recall", "all evidence", "recall@4", "recall@2000t", "recall@4000t")
+"""Measures with a paired test; the first decides."""
+SHOWN: Final = (
+    "recall",
+    "recall mean",
+    "all evidence",
+    "new per call",
+    "calls to all",
+    "redundancy",
+    "tokens",
+    "nsDCG",
+)
+
+Row = Mapping[str, Any]
+Values = dict[str, dict[str, float]]
+"""[measure][topic]."""
+
+
+def summary(name: str, topics: int, generation: str, plan: Plan, rows: Sequence[Row]) -> dict[str, Any]:
+    """measures.json."""
+    systems = [system.name for system in plan.systems]
+    base = systems[0]
+    by_system = {system: topic_means([row for row in rows if row["system"] == system]) for system in systems}
+    cells = cell_rows(rows, base)
+    return {
+        "set": name,
+        "topics": topics,
+        "generation": generation,
+        "plan": {"agents": list(plan.agents), "systems": systems, "calls": plan.calls, "seed": plan.seed},
+        "baseline": base,
+        "systems": {
+            system: {
+                "measures": {measure: float(np.mean(list(each.values()))) for measure, each in values.items()},
+                "worst": worst(cells, system),
+            }
+            for system, values in by_system.items()
+        },
+        "tests": {measure: tests(by_system, base, measure) for measure in TESTED if measure in by_system[base]},
+        "cells": cells,
+    }
+
+
+def topic_means(rows: Sequence[Row]) -> Values:
+    """Means over agents and readers; a topic that an agent could not run has the mean of the others."""
+    gathered: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        for measure, value in row["measures"].items():
+            gathered[measure][row["topic"]].append(value)
+    return {
+        measure: {topic: float(np.mean(values)) for topic, values in topics.items()}
+        for measure, topics in gathered.items()
+    }
+
+
+def tests(by_system: Mapping[str, Values], base: str, measure: str) -> dict[str, dict[str, float]]:
+    """system -> difference to the baseline with interval, p and p (Holm)."""
+    found: dict[str, dict[str, float]] = {}
+    for system, values in by_system.items():
+        if system != base:
+            found[system] = paired(by_system[base][measure], values[measure])
+    for each, p in zip(found.values(), holm([each["p"] for each in found.values()]), strict=True):
+        each["p_holm"] = p
+    return found
+
+
+def paired(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
+    """Of b against a, on their common topics."""
+    topics = sorted(a.keys() & b.keys())
+    left, right = np.array([a[topic] for topic in topics]), np.array([b[topic] for topic in topics])
+    low, high = bootstrap_interval((right - left).tolist())
+    return {
+        "difference": float((right - left).mean()),
+        "low": low,
+        "high": high,
+        "p": randomisation_p(left, right),
+    }
+
+
+def cell_rows(rows: Sequence[Row], base: str) -> list[dict[str, Any]]:
+    """Each agent, system and reader: means, and the difference in recall to the baseline with its p."""
+    gathered: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        gathered[row["agent"], row["system"], row["reader"]].append(row)
+    made = []
+    for (agent, system, reader), own in gathered.items():
+        means = {name: float(np.mean([row["measures"][name] for row in own])) for name in own[0]["measures"]}
+        cell: dict[str, Any] = {"agent": agent, "system": system, "reader": reader, "measures": means}
+        if system != base:
+            against = {row["topic"]: row["measures"][TESTED[0]] for row in gathered[agent, base, reader]}
+            cell |= paired(against, {row["topic"]: row["measures"][TESTED[0]] for row in own})
+        made.append(cell)
+    return made
+
+
+def worst(cells: Sequence[Mapping[str, Any]], system: str) -> dict[str, Any] | None:
+    """The cell of the system with the smallest difference."""
+    own = [cell for cell in cells if cell["system"] == system and "difference" in cell]
+    if not own:
+        return None
+    cell = min(own, key=lambda each: each["difference"])
+    return {key: cell[key] for key in ("agent", "reader", "difference", "p")}
+
+
+# ---------------------------------------------------------------- Markdown
+
+
+def markdown(body: Mapping[str, Any]) -> str:
+    """report.md."""
+    plan = body["plan"]
+    head = (
+        f"# {body['set']}: {body['topics']} questions, {plan['calls']} calls\n\n"
+        f"Agents: {', '.join(plan['agents'])}. Seed {plan['seed']}. Differences are to `{body['baseline']}`, "
+        "means over agents and readers.\n\n"
+    )
+    parts = [
+        head,
+        "## Systems\n\n",
+        markdown_table(system_table(body)),
+        "\n## Tests\n\n",
+        markdown_table(test_table(body)),
+    ]
+    parts += ["\n## Cells: difference in evidence recall\n\n", markdown_table(cell_table(body))]
+    return "".join(parts)
+
+
+def system_table(body: Mapping[str, Any]) -> list[list[str]]:
+    """One row a system: means, difference, worst cell."""
+    rows = [["system", *SHOWN, "difference", "95 % interval", "p (Holm)", "worst cell"]]
+    for name, system in body["systems"].items():
+        test = body["tests"][TESTED[0]].get(name)
+        low = system["worst"]
+        rows.append(
+            [
+                name,
+                *(f"{system['measures'].get(measure, 0.0):.3f}" for measure in SHOWN),
+                points(test["difference"]) if test else "",
+                f"{points(test['low'])} to {points(test['high'])}" if test else "",
+                f"{test['p_holm']:.4f}" if test else "",
+                f"{points(low['difference'])} ({low['agent']}, {low['reader']})" if low else "",
+            ]
+        )
+    return rows
+
+
+def test_table(body: Mapping[str, Any]) -> list[list[str]]:
+    """One row a system, one column a tested measure."""
+    rows = [["system", *body["tests"]]]
+    for name in body["tests"][TESTED[0]]:
+        found = [each[name] for each in body["tests"].values()]
+        rows.append([name, *(f"{points(each['difference'])} (p {each['p_holm']:.4f})" for each in found)])
+    return rows
+
+
+def cell_table(body: Mapping[str, Any]) -> list[list[str]]:
+    """One row an agent and reader, one column a system."""
+    systems = [name for name in body["systems"] if name != body["baseline"]]
+    by_place: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    for cell in body["cells"]:
+        by_place[cell["agent"], cell["reader"]][cell["system"]] = cell
+    rows = [["agent", "reader", body["baseline"], *systems]]
+    for (agent, reader), found in by_place.items():
+        base = found[body["baseline"]]["measures"][TESTED[0]]
+        rows.append([agent, reader, f"{base:.3f}", *(_cell(found.get(system)) for system in systems)])
+    return rows
+
+
+def _cell(cell: Mapping[str, Any] | None) -> str:
+    return f"{points(cell['difference'])}{'*' if cell['p'] < 0.05 else ''}" if cell else ""
+
+
+def points(value: float) -> str:
+    """In hundredths, with a sign."""
+    return f"{100 * value:+.1f}"

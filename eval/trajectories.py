@@ -1,0 +1,135 @@
+"""Trajectories: given an agent, a system and a task, returns every call with what it displayed.
+
+An agent that does not heed its reader, on a system that is told nothing of what was noticed, asks and gets the same
+whoever reads: one trajectory serves every reader of the grid. Kept as JSON lines, one task a line, renamed into place
+when whole: a file that is there is complete. Not for measures.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+
+from eval.agents.view import Agent, Asked, Page, Sighting, View
+from eval.displayed import Answer
+from eval.errors import RunError
+from eval.readers import Attention, Reader
+from eval.tasks import Task
+
+SPECIFICATION = "specification"
+
+
+class Door(Protocol):
+    """What a run needs of a system (systems.Desk)."""
+
+    def search(self, asked: Asked) -> Answer: ...
+
+    def cite(self, documents: list[str], reader: str | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One answered query. `shown`, `stubs`: (document, tokens), in order."""
+
+    query: str
+    reader: str | None
+    step: int | None
+    shown: tuple[tuple[str, int], ...]
+    stubs: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """All calls on one task."""
+
+    task: str
+    calls: tuple[Call, ...]
+
+
+def run_task(door: Door, agent: Agent, task: Task, calls: int, seed: int, reader: Reader | None) -> Trajectory:
+    """At most `calls` calls. With a reader the run ends when all evidence is noticed; without one it goes on, for
+    nothing in it depends on who reads."""
+    attention = Attention(task, reader, seed) if reader else None
+    pages: list[Page] = []
+    made: list[Call] = []
+    steps = tuple(step.text for step in task.steps) if agent.needs_steps else ()
+    while len(made) < calls and not (attention and attention.complete):
+        answers = _answers(task, attention) if agent.needs_steps else {}
+        asked = agent.ask(View(task.id, task.question, seed, tuple(pages), steps, answers))
+        if asked is None:
+            break
+        answer = door.search(asked)
+        call = call_of(asked, answer)
+        made.append(call)
+        noticed = attention.take(call) if attention else []
+        door.cite(noticed, asked.reader)
+        found = len(noticed) if agent.heeds else 0
+        pages.append(Page(asked, _sightings(answer, "shown"), _sightings(answer, "stubs"), found))
+    return Trajectory(task.id, tuple(made))
+
+
+def _answers(task: Task, attention: Attention | None) -> dict[int, str]:
+    """step (from 1) -> its answer, where the document that holds it was noticed."""
+    if attention is None:
+        return {}
+    return {
+        number: step.answer for number, step in enumerate(task.steps, start=1) if step.document in attention.noticed
+    }
+
+
+def call_of(asked: Asked, answer: Answer) -> Call:
+    """What is kept of an answer."""
+    shown = tuple((item.document, item.tokens) for item in answer.shown)
+    stubs = tuple((item.document, item.tokens) for item in answer.stubs)
+    return Call(asked.query, asked.reader, asked.step, shown, stubs)
+
+
+def _sightings(answer: Answer, which: str) -> tuple[Sighting, ...]:
+    return tuple(Sighting(item.document, item.title, item.text) for item in getattr(answer, which))
+
+
+def write(path: Path, specification: Mapping[str, Any], trajectories: Iterable[Trajectory]) -> None:
+    """The specification on the first line; whole or not at all."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as out:
+        out.write(orjson.dumps({SPECIFICATION: specification}) + b"\n")
+        for each in trajectories:
+            out.write(orjson.dumps(each) + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(path)
+
+
+def read(path: Path, specification: Mapping[str, Any]) -> list[Trajectory]:
+    """RunError when the file was made with another specification, or is damaged."""
+    rows = path.read_bytes().splitlines()
+    try:
+        kept = orjson.loads(rows[0])[SPECIFICATION]
+        found = [_trajectory(orjson.loads(row)) for row in rows[1:]]
+    except (orjson.JSONDecodeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error!r}", hint="remove it; it is made again") from None
+    if kept != specification:
+        changed = sorted(key for key in {*kept, *specification} if kept.get(key) != specification.get(key))
+        raise RunError(
+            f"{path} was made with another {', '.join(changed)}", hint="give another --out, or remove this folder"
+        )
+    return found
+
+
+def _trajectory(row: Mapping[str, Any]) -> Trajectory:
+    calls = tuple(
+        Call(
+            call["query"],
+            call["reader"],
+            call["step"],
+            tuple((document, tokens) for document, tokens in call["shown"]),
+            tuple((document, tokens) for document, tokens in call["stubs"]),
+        )
+        for call in row["calls"]
+    )
+    return Trajectory(row["task"], calls)
