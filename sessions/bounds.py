@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from sessions.events import Event
-from sessions.ledger import NO_CUTS, Cuts, Ledger, Trail, TrailKey, advance, count, without
+from sessions.ledger import NO_CUTS, Cuts, Ledger, Trail, TrailKey, advance, coalesced, count, without
 from sessions.settings import SessionSettings
 
 Shelf = Literal["seen", "mark"]
@@ -74,7 +74,7 @@ def overflow(ledger: Ledger, horizon: int, limits: SessionSettings) -> Folding |
 def compact(summary: Ledger, events: Iterable[Event], ledger: Ledger, folding: Folding, cuts: Cuts = NO_CUTS) -> Folded:
     """Do it. `events`: the live ones up to the folding's horizon (later ones are passed over)."""
     grown = advance(summary, (event for event in events if event.seq <= folding.horizon), cuts)
-    small = _forget(grown, folding)
+    small = coalesced(_forget(grown, folding), cuts)
     written: list[Item] = []
     for key, trail in small.trails.items():
         old = summary.trails.get(key, Trail())
@@ -83,8 +83,8 @@ def compact(summary: Ledger, events: Iterable[Event], ledger: Ledger, folding: F
         written += [Item(key, "seen", d) for d, entry in trail.documents.items() if old.documents.get(d) is not entry]
         written += [Item(key, "mark", d) for d, entry in trail.marks.items() if old.marks.get(d) is not entry]
     removed = tuple(item for item in folding.items if _has(summary, item))
-    dropped = tuple(key for key in summary.trails if key.reader in folding.readers)
-    return Folded(small, _forget(ledger, folding), tuple(written), removed, dropped)
+    dropped = tuple(key for key in summary.trails if key not in small.trails)
+    return Folded(small, coalesced(_forget(ledger, folding), cuts), tuple(written), removed, dropped)
 
 
 def _forget(ledger: Ledger, folding: Folding) -> Ledger:

@@ -22,6 +22,7 @@ from sessions.errors import EventError, LogFormatError
 from sessions.events import Branch, Event, Merge, Session
 from sessions.exposures import Exposure
 from sessions.ledger import Gain, Ledger, Mark, Touch, Trail, TrailKey
+from sessions.topics import NO_TOPIC, Asked, Topic
 
 VERSION: Final = 1
 T = TypeVar("T")
@@ -56,6 +57,7 @@ def encode_event(event: Event) -> bytes:
             "passage": event.passage,
             "note": event.note,
             "cost": {name: _finite(amount) for name, amount in event.cost.items()},
+            "drifted": event.drifted,
         }
     )
 
@@ -86,6 +88,7 @@ def _event(item: dict[str, Any]) -> Event:
         passage=item["passage"],
         note=item["note"],
         cost=item["cost"],
+        drifted=item.get("drifted", False),  # logs that are older than the word have none
     )
 
 
@@ -120,6 +123,7 @@ def encode_session(session: Session, branches: Sequence[Branch]) -> bytes:
             "budget": {name: _finite(amount) for name, amount in session.budget.items()},
             "first_query": session.first_query,
             "objective": session.objective,
+            "keep": session.keep,
             "branches": [
                 (branch.id, branch.parent, branch.parent_seq, [(m.source, m.upto, m.at) for m in branch.merged])
                 for branch in branches
@@ -132,7 +136,16 @@ def decode_session(body: bytes, *, tenant: str, id: str, expires: float) -> tupl
     """Raises LogFormatError."""
 
     def build(item: dict[str, Any]) -> tuple[Session, tuple[Branch, ...]]:
-        session = Session(tenant, id, item["created"], expires, item["budget"], item["first_query"], item["objective"])
+        session = Session(
+            tenant,
+            id,
+            item["created"],
+            expires,
+            item["budget"],
+            item["first_query"],
+            item["objective"],
+            item.get("keep", False),
+        )
         branches = tuple(
             Branch(name, parent, seq, tuple(Merge(*merge) for merge in merged))
             for name, parent, seq, merged in item["branches"]
@@ -199,6 +212,7 @@ def encode_digest(summary: Ledger) -> bytes:
             trail.best,
             trail.gain and (trail.gain.seq, trail.gain.shown, trail.gain.new, trail.gain.best_new),
             trail.touched and (trail.touched.seq, trail.touched.at, trail.touched.body, trail.touched.answer),
+            (trail.topic.drift, trail.topic.first, trail.topic.latest),
         )
         for key, trail in summary.trails.items()
     ]
@@ -210,17 +224,22 @@ def decode_digest(body: bytes) -> tuple[int, dict[str, float], dict[TrailKey, Tr
 
     def build(item: dict[str, Any]) -> tuple[int, dict[str, float], dict[TrailKey, Trail]]:
         trails = {}
-        for branch, reader, era, calls, total, best, gain, touched in item["trails"]:
+        for branch, reader, era, calls, total, best, gain, touched, *more in item["trails"]:
             trails[TrailKey(branch, reader, era)] = Trail(
                 calls=tuple(calls),
                 total=total,
                 best=best,
                 gain=Gain(*gain) if gain else None,
                 touched=Touch(*touched) if touched else None,
+                topic=_topic(*more[0]) if more else NO_TOPIC,  # summaries that are older than the word have none
             )
         return item["seq"], item["spent"], trails
 
     return _decoded(body, build)
+
+
+def _topic(drift: int, first: Sequence[Any] | None, latest: Sequence[Sequence[Any]]) -> Topic:
+    return Topic(drift, Asked(*first) if first else None, tuple(Asked(*row) for row in latest))
 
 
 # ---------------------------------------------------------------- bytes

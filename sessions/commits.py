@@ -5,10 +5,11 @@ Shared by all stores, so that they can only differ in how they keep things.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sessions.errors import BranchNotFound
+from sessions.branching import find
 from sessions.events import Branch, Draft, Event, Session, place
 from sessions.settings import SessionSettings
 
@@ -20,14 +21,19 @@ def started(
     settings: SessionSettings,
     objective: str | None = None,
     budget: Mapping[str, float] | None = None,
+    keep: bool = False,
 ) -> Session:
     """A new session, without events."""
-    session = Session(tenant, session_id, created=now, expires=now, budget=dict(budget or {}), objective=objective)
+    session = Session(
+        tenant, session_id, created=now, expires=now, budget=dict(budget or {}), objective=objective, keep=keep
+    )
     return touched(session, now, settings)
 
 
 def touched(session: Session, now: float, settings: SessionSettings) -> Session:
-    """It lives on for the idle time, but never beyond the longest life."""
+    """It lives on for the idle time, but never beyond the longest life; or until it is deleted."""
+    if session.keep:
+        return replace(session, expires=math.inf)
     return replace(session, expires=min(now + settings.idle_seconds, session.created + settings.max_seconds))
 
 
@@ -54,9 +60,5 @@ def asked(session: Session, events: Sequence[Event], objective: str | None) -> S
 
 def check_branches(drafts: Sequence[Draft], branches: Sequence[Branch]) -> None:
     """Raises BranchNotFound."""
-    known = {branch.id for branch in branches}
     for draft in drafts:
-        if draft.branch not in known:
-            raise BranchNotFound(
-                f"no branch {draft.branch!r}", path="branch", hint=f"branches: {', '.join(sorted(known)[:10])}"
-            )
+        find(branches, draft.branch)

@@ -2,7 +2,10 @@
 
 ForageError
 └── SessionError
+    ├── SessionNotFound        there is no live session of this id, for this tenant
     ├── BranchNotFound         the session has no branch of that name
+    ├── BranchExists           fork was asked for a name that is in use
+    ├── TooManyBranches        the session has as many branches, or merges, as it may have
     ├── SessionExists          create was asked for an id that is in use
     ├── InvalidName            an id, reader, branch or request id that cannot be one
     ├── EventError             an event that cannot be written down (non-finite score, missing document)
@@ -23,9 +26,24 @@ class SessionError(ForageError):
     code = "session_error"
 
 
+class SessionNotFound(SessionError):
+    code = "not_found"
+    status = 404
+
+
 class BranchNotFound(SessionError):
     code = "branch_not_found"
     status = 404
+
+
+class BranchExists(SessionError):
+    code = "branch_exists"
+    status = 409
+
+
+class TooManyBranches(SessionError):
+    code = "too_many_branches"
+    status = 409
 
 
 class SessionExists(SessionError):

@@ -25,7 +25,8 @@ FEEDBACK: Final = frozenset({"open", "cite", "reject"})
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`created` and `expires` in epoch seconds. `budget`: name of a resource -> how much may be spent."""
+    """`created` and `expires` in epoch seconds. `budget`: name of a resource -> how much may be spent. `keep`: it lives
+    until it is deleted; `expires` is then infinite."""
 
     tenant: str
     id: str
@@ -34,11 +35,13 @@ class Session:
     budget: Mapping[str, float] = field(default_factory=dict)
     first_query: str | None = None
     objective: str | None = None
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """From the session's seq `at` on, the branch that holds this knows the events of `source` up to `upto`."""
+    """From the session's seq `at` on, the branch that holds this knows the events of `source` up to `upto`. It is
+    later than `at` when the source was merged again with nothing new in between."""
 
     source: str
     upto: int  # at least the seq at which `source` was forked
@@ -48,7 +51,8 @@ class Merge:
 @dataclass(frozen=True, slots=True)
 class Branch:
     """A line of events. It knows its parent's events up to `parent_seq`, and none later. A fork of a branch
-    before that branch began is written as a fork of its parent, so `parent_seq` is at least the parent's own."""
+    before that branch began is written as a fork of its parent, so `parent_seq` is at least the parent's own.
+    Forks and merges at one seq are simultaneous: what is known does not depend on their order."""
 
     id: str
     parent: str | None = None
@@ -65,6 +69,7 @@ class Draft:
 
     `body` is the hash of the request as sent. `new` and `best_new` say how many of `shown` the reader had not
     seen, and the best score among those (yields.gain). `cost`: resource -> amount, taken from the budget.
+    `drifted`: this search began a new topic.
     A `why` in `request` is dropped: free reasoning is used for encoding and never stored.
     """
 
@@ -83,6 +88,7 @@ class Draft:
     passage: int | None = None  # its ordinal
     note: str = ""
     cost: Mapping[str, float] = field(default_factory=dict)
+    drifted: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -128,6 +134,7 @@ def place(draft: Draft, *, seq: int, at: float, snapshot_seq: int, answer: int) 
         passage=draft.passage,
         note=draft.note,
         cost=draft.cost,
+        drifted=draft.drifted,
         seq=seq,
         at=at,
         snapshot_seq=snapshot_seq,

@@ -8,10 +8,12 @@ a set, so that 2,000 documents take about 2 MB and not 20.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ranking.types import Shown
+import numpy as np
+
+from ranking.types import Hashes, Shown
 from sessions.errors import EventError
 
 
@@ -56,6 +58,11 @@ def unpack(packed: bytes) -> frozenset[int]:
     numbers = array("Q")
     numbers.frombytes(packed)
     return frozenset(numbers)
+
+
+def sorted_shingles(exposures: Mapping[str, Exposure]) -> Hashes:
+    """Of all of them, ascending, with repeats."""
+    return np.sort(np.frombuffer(b"".join([item.shingles for item in exposures.values()]), np.uint64))
 
 
 def exposure(shown: Shown, seq: int) -> Exposure:
@@ -107,4 +114,6 @@ def _join_versions(
 def _join_packed(one: bytes, other: bytes) -> bytes:
     if one == other or not other:
         return one
-    return pack(unpack(one) | unpack(other)) if one else other
+    both = np.concatenate((np.frombuffer(one, np.uint64), np.frombuffer(other, np.uint64)))
+    both.sort()
+    return both[np.diff(both, prepend=~both[:1]) != 0].tobytes() if one else other

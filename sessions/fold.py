@@ -10,17 +10,20 @@ session may hold 2,000 documents. Not for storing: stores keep the ledger.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TypeVar, overload
 
-from ranking.types import SeenDocument, SessionState
+from ranking.identity import number_of
+from ranking.types import FeedbackMark, Hashes, SeenDocument, SessionState
 from sessions.errors import BranchNotFound, HistoryFolded
 from sessions.events import MAIN, TRUNK, Branch, Event
-from sessions.exposures import Exposure, join
+from sessions.exposures import Exposure, join, sorted_shingles
 from sessions.ledger import EMPTY, Gain, Ledger, Mark, Trail, advance, cuts_of
 from sessions.settings import COUNTED_CALLS
+from sessions.topics import Topic
+from sessions.topics import join as join_topics
 
 T = TypeVar("T")
 
@@ -59,16 +62,49 @@ def ledger_at(
 def state_of(
     ledger: Ledger, reader: str | None = None, branch: str = MAIN, branches: Sequence[Branch] = (TRUNK,)
 ) -> SessionState:
-    """The state of one reader (None: the branch's default). Raises BranchNotFound."""
+    """The state of one reader (None: the branch's default). `goal` is the topic's first query: whoever knows the
+    session has a better one. Raises BranchNotFound."""
     own, foreign = split(ledger, reader, branch, branches)
     calls = _calls(own)
+    segment = _segment(own)
     return SessionState(
         seen=Seen(own, calls),
         clusters=Clusters(own),
         others=Others(foreign),
         snapshot_seq=ledger.seq,
         calls=sum(trail.total for trail in own),
+        goal=segment.goal,
+        queries=segment.queries,
+        marks=tuple(
+            FeedbackMark(document, mark.kind, mark.passage)
+            for document, mark in _marks((*own, *(trail for _, trail in foreign))).items()
+        ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A reader's running topic: seq and query of the search that began it (0 and "" without one), and its latest
+    queries, oldest first."""
+
+    first_seq: int = 0
+    goal: str = ""
+    queries: tuple[str, ...] = ()
+
+
+def asked_of(
+    ledger: Ledger, reader: str | None = None, branch: str = MAIN, branches: Sequence[Branch] = (TRUNK,)
+) -> Segment:
+    """What the reader asked since it drifted last, on its own line. Raises BranchNotFound."""
+    own, _ = split(ledger, reader, branch, branches)
+    return _segment(own)
+
+
+def _segment(own: Sequence[Trail]) -> Segment:
+    topic: Topic = own[0].topic if len(own) == 1 else join_topics(trail.topic for trail in own)
+    if topic.first is None:
+        return Segment()
+    return Segment(topic.first.seq, topic.first.query, tuple(asked.query for asked in topic.latest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +131,12 @@ def progress_of(
 def marks_of(ledger: Ledger, branch: str = MAIN, branches: Sequence[Branch] = (TRUNK,)) -> dict[str, Mark]:
     """Explicit feedback known on the branch, by whichever reader, oldest first. Raises BranchNotFound."""
     own, foreign = split(ledger, None, branch, branches)
+    return _marks((*own, *(trail for _, trail in foreign)))
+
+
+def _marks(trails: Iterable[Trail]) -> dict[str, Mark]:
     marks: dict[str, Mark] = {}
-    for trail in (*own, *(trail for _, trail in foreign)):
+    for trail in trails:
         for document, mark in trail.marks.items():
             old = marks.get(document)
             if old is None or (old.at, old.seq) < (mark.at, mark.seq):
@@ -112,14 +152,15 @@ def split(
 ) -> tuple[tuple[Trail, ...], tuple[tuple[str, Trail], ...]]:
     """The reader's own trails on the branch, and (reader, trail) of the others."""
     who = reader or branch
-    reach, ancestors = reach_of(branch, branches, ledger.seq)
+    reach, line = reach_of(branch, branches, ledger.seq)
     own: list[Trail] = []
     foreign: list[tuple[str, Trail]] = []
     for key, trail in ledger.trails.items():
         upto = reach.get(key.branch, 0)
         if upto is not None and key.era >= upto:
             continue
-        inherited = who == branch and key.branch in ancestors and key.reader == key.branch
+        # What an ancestor did after the fork may have come by a merge: then it is a hint, not this reader's own.
+        inherited = who == branch and key.era < line.get(key.branch, 0) and key.reader == key.branch
         if key.reader == who or inherited:
             own.append(trail)
         else:
@@ -127,8 +168,9 @@ def split(
     return tuple(own), tuple(foreign)
 
 
-def reach_of(branch: str, branches: Sequence[Branch], now: int) -> tuple[dict[str, int | None], frozenset[str]]:
-    """Branch -> seq up to which `branch` knows its events at seq `now` (None: all), and which are its ancestors.
+def reach_of(branch: str, branches: Sequence[Branch], now: int) -> tuple[dict[str, int | None], dict[str, int]]:
+    """Branch -> seq up to which `branch` knows its events at seq `now` (None: all), and of its ancestors those up to
+    which it goes on where they stood.
 
     Raises BranchNotFound for a name that is not among `branches`.
     """
@@ -136,27 +178,28 @@ def reach_of(branch: str, branches: Sequence[Branch], now: int) -> tuple[dict[st
     if branch not in known:
         raise BranchNotFound(f"no branch {branch!r}", path="branch", hint=f"branches: {', '.join(sorted(known)[:10])}")
     reach: dict[str, int | None] = {branch: None}
-    ancestors = frozenset(name for name, _ in _line(branch, known))
     waiting: list[tuple[str, int | None]] = [(branch, None)]
     while waiting:
         name, upto = waiting.pop()
         item = known[name]
-        sources = [(merge.source, merge.upto) for merge in item.merged if merge.at <= (now if upto is None else upto)]
+        then = now if upto is None else upto
+        sources = [(merge.source, min(merge.upto, then)) for merge in item.merged if merge.at <= then]
         if item.parent is not None:
-            sources.append((item.parent, item.parent_seq if upto is None else min(item.parent_seq, upto)))
+            sources.append((item.parent, min(item.parent_seq, then)))
         for source, limit in sources:
             seen = reach.get(source, 0)
             if source in known and seen is not None and limit > seen:
                 reach[source] = limit
                 waiting.append((source, limit))
-    return reach, ancestors
+    return reach, dict(_line(branch, known))
 
 
 def _line(branch: str, known: Mapping[str, Branch]) -> Iterator[tuple[str, int]]:
-    """The ancestors of a branch with the seq of each fork, nearest first."""
-    item = known[branch]
+    """The ancestors of a branch with the seq up to which it shares their events, nearest first."""
+    item, limit = known[branch], None
     while item.parent is not None and item.parent in known:
-        yield item.parent, item.parent_seq
+        limit = item.parent_seq if limit is None else min(limit, item.parent_seq)
+        yield item.parent, limit
         item = known[item.parent]
 
 
@@ -224,10 +267,15 @@ class Seen(Mapping[str, SeenDocument]):
         """The latest showing first: the engine's key to the vectors of what was shown."""
         return (self._built(document, item) for document, item in self._latest_first())
 
-    def shingles(self) -> bytes:
-        """Of all that was shown, packed (exposures.pack), in any order, with repeats: as they lie in memory, for a set
-        of Python integers takes twenty times as long to make."""
-        return b"".join(item.shingles for trail in self._trails for item in trail.documents.values())
+    def hashes(self) -> list[Hashes]:
+        """The shingles of all that was shown, in some arrays, each ascending. The long ones stay from call to call: a
+        session of 2,000 documents has 100,000 numbers, and sorting them would cost more than a search."""
+        return [part for trail in self._trails for part in trail.documents.parts(sorted_shingles) if len(part)]
+
+    def among(self, documents: Sequence[str]) -> dict[int, SeenDocument]:
+        """Place -> record, for those that were shown."""
+        places = {place for trail in self._trails for place in trail.documents.among(documents)}
+        return {place: self[documents[place]] for place in sorted(places)}
 
     def _latest_first(self) -> Iterable[tuple[str, Exposure]]:
         if len(self._trails) == 1:
@@ -273,8 +321,17 @@ class Clusters(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._trails[0].clusters) if len(self._trails) == 1 else sum(1 for _ in self)
 
+    def numbered(self, numbers: Collection[int]) -> dict[int, str]:
+        """Of the clusters whose names stand for these numbers (identity.number_of), the document shown first."""
+        names = [part for trail in self._trails for part in trail.clusters.parts(_by_number)]
+        return {number: self[part[number]] for part in names for number in numbers if number in part}
+
     def __repr__(self) -> str:
         return f"Clusters({dict(self)!r})"
+
+
+def _by_number(clusters: Mapping[str, object]) -> dict[int, str]:
+    return {number_of(cluster): cluster for cluster in clusters}
 
 
 class Others(Mapping[str, tuple[str, ...]]):

@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from sessions.errors import RequestConflict
 from sessions.names import new_owner
 from sessions.settings import SessionSettings
 
@@ -57,6 +58,11 @@ class Running:
 
 
 Outcome = Fresh | Replay | Conflict | Running
+
+
+def other_body(claim: Claim) -> RequestConflict:
+    """What a commit raises when its request id was used with another body."""
+    return RequestConflict(f"request id {claim.request_id!r} was used with another body", path="request_id")
 
 
 def body_hash(payload: Any) -> str:

@@ -7,8 +7,8 @@ documents in a session, copying all of them was a third of a commit's CPU. Itera
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final, TypeVar, overload
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar, overload
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -21,12 +21,19 @@ SLACK: Final = 16
 class Layers(Mapping[K, V]):
     """Never written to after it was made."""
 
-    __slots__ = ("_latest", "_rest", "_size")
+    __slots__ = ("_derived", "_latest", "_rest", "_size")
 
-    def __init__(self, rest: dict[K, V] | None = None, latest: dict[K, V] | None = None, size: int = -1) -> None:
+    def __init__(
+        self,
+        rest: dict[K, V] | None = None,
+        latest: dict[K, V] | None = None,
+        size: int = -1,
+        derived: dict[object, Any] | None = None,
+    ) -> None:
         self._rest: dict[K, V] = {} if rest is None else rest
         self._latest: dict[K, V] = {} if latest is None else latest
         self._size = len(self._rest) + len(self._latest) if size < 0 else size
+        self._derived: dict[object, Any] = {} if derived is None else derived  # belongs to `rest`
 
     def __getitem__(self, key: K) -> V:
         if key in self._latest:
@@ -65,18 +72,32 @@ class Layers(Mapping[K, V]):
 
     def edit(self) -> Edit[K, V]:
         """A draft of the next map."""
-        return Edit(self._rest, dict(self._latest), self._size)
+        return Edit(self._rest, dict(self._latest), self._size, self._derived)
+
+    def parts(self, make: Callable[[Mapping[K, V]], D]) -> tuple[D, D]:
+        """`make` of the bulk, computed once for all maps that share it, and of the latest layer. An entry that has a
+        later value is in both."""
+        found = self._derived.get(make)
+        if found is None:
+            found = self._derived[make] = make(self._rest)
+        return found, make(self._latest)
+
+    def among(self, keys: Sequence[K]) -> list[int]:
+        """Places of the keys that are here, ascending."""
+        latest, rest = self._latest, self._rest
+        return [place for place, key in enumerate(keys) if key in rest or key in latest]
 
 
 class Edit(Mapping[K, V]):
     """The draft of one map: `put` and `remove`, then `done` once."""
 
-    __slots__ = ("_latest", "_own", "_rest", "_size")
+    __slots__ = ("_derived", "_latest", "_own", "_rest", "_size")
 
-    def __init__(self, rest: dict[K, V], latest: dict[K, V], size: int) -> None:
+    def __init__(self, rest: dict[K, V], latest: dict[K, V], size: int, derived: dict[object, Any]) -> None:
         self._rest = rest
         self._latest = latest
         self._size = size
+        self._derived = derived
         self._own = False  # whether `rest` is ours to write to
 
     def put(self, key: K, value: V) -> None:
@@ -93,17 +114,17 @@ class Edit(Mapping[K, V]):
         self._latest.pop(key, None)
         if key in self._rest:
             if not self._own:
-                self._rest, self._own = dict(self._rest), True
+                self._rest, self._own, self._derived = dict(self._rest), True, {}
             del self._rest[key]
         self._size -= 1
         return value
 
     def done(self) -> Layers[K, V]:
-        rest, latest = self._rest, self._latest
+        rest, latest, derived = self._rest, self._latest, self._derived
         if len(latest) > SLACK + len(rest) // 8:
             rest = {key: value for key, value in rest.items() if key not in latest} | latest
-            latest = {}
-        return Layers(rest, latest, self._size)
+            latest, derived = {}, {}
+        return Layers(rest, latest, self._size, derived)
 
     def __getitem__(self, key: K) -> V:
         if key in self._latest:

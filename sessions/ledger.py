@@ -8,8 +8,8 @@ Not for questions (fold.py) nor for limits (bounds.py).
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -18,6 +18,8 @@ from sessions.events import FEEDBACK, Branch, Event, Kind
 from sessions.exposures import Exposure, exposure, join
 from sessions.layers import Layers
 from sessions.settings import COUNTED_CALLS
+from sessions.topics import NO_TOPIC, Asked, Topic
+from sessions.topics import join as join_topics
 
 Cuts = Mapping[str, tuple[int, ...]]
 """Branch -> the seqs at which others forked from it or took from it, ascending."""
@@ -82,6 +84,7 @@ class Trail:
     best: float | None = None  # highest score shown
     gain: Gain | None = None  # of the latest search
     touched: Touch | None = None
+    topic: Topic = NO_TOPIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ class _TrailDraft:
         self.best = base.best
         self.gain = base.gain
         self.touched = base.touched
+        self.topic = base.topic
 
     def add(self, event: Event) -> None:
         # Worst rank first: when ids must be forgotten, the best of a page stays longest.
@@ -175,6 +179,8 @@ class _TrailDraft:
             self.calls.append(event.seq)
             self.total += 1
             self.gain = Gain(event.seq, len(event.shown), event.new, event.best_new)
+            if event.query:
+                self.topic = self.topic.then(Asked(event.seq, event.query), event.drifted)
         elif event.kind in FEEDBACK:
             mark = Mark(event.kind, event.at, event.seq, event.passage, event.seq)
             old = self.marks.get(event.document)
@@ -229,6 +235,7 @@ class _TrailDraft:
             best=self.best,
             gain=self.gain,
             touched=self.touched,
+            topic=self.topic,
         )
 
 
@@ -243,6 +250,59 @@ def without(trail: Trail, documents: Iterable[str], marks: Iterable[str]) -> Tra
     return draft.done()
 
 
+def joined(trails: Sequence[Trail]) -> Trail:
+    """One trail that says what these say together; none of them knows a call that another one knows."""
+    counts = Trail(
+        calls=tuple(sorted(seq for trail in trails for seq in trail.calls)),
+        total=sum(trail.total for trail in trails),
+        best=max((trail.best for trail in trails if trail.best is not None), default=None),
+        gain=max((trail.gain for trail in trails if trail.gain), key=_seq, default=None),
+        touched=max((trail.touched for trail in trails if trail.touched), key=_seq, default=None),
+        topic=join_topics(trail.topic for trail in trails),
+    )
+    exposures: dict[str, Exposure] = {}
+    marks: dict[str, Mark] = {}
+    for trail in trails:
+        for document, item in trail.documents.items():
+            exposures[document] = join(exposures[document], item) if document in exposures else item
+        for document, mark in trail.marks.items():
+            marks[document] = _later(marks[document], mark) if document in marks else mark
+    return _rebuilt(counts, exposures, marks)
+
+
+def coalesced(ledger: Ledger, cuts: Cuts) -> Ledger:
+    """The ledger with the eras that no cut tells apart any more as one."""
+    groups: dict[TrailKey, list[Trail]] = {}
+    for key, trail in ledger.trails.items():
+        seqs = cuts.get(key.branch, ())
+        after = bisect_right(seqs, key.era)
+        groups.setdefault(key._replace(era=seqs[after - 1] if after else 0), []).append(trail)
+    if groups.keys() == ledger.trails.keys():
+        return ledger
+    trails = {key: joined(group) if len(group) > 1 else group[0] for key, group in groups.items()}
+    return Ledger(ledger.seq, trails, ledger.spent, sum(map(count, trails.values())))
+
+
+def _seq(item: Gain | Touch) -> int:
+    return item.seq
+
+
+def _later(one: Mark, other: Mark) -> Mark:
+    stands = max(one, other, key=lambda mark: (mark.at, mark.seq))
+    return replace(stands, latest=max(one.latest, other.latest))
+
+
+def _rebuilt(counts: Trail, exposures: Mapping[str, Exposure], marks: Mapping[str, Mark]) -> Trail:
+    """A trail from its entries in any order."""
+    draft = _TrailDraft(counts)
+    for document, item in sorted(exposures.items(), key=lambda pair: (pair[1].last_seq, -pair[1].last_rank, pair[0])):
+        draft.documents.put(document, item)
+        draft._enter(document, item.cluster)
+    for document, mark in sorted(marks.items(), key=lambda pair: pair[1].latest):
+        draft.marks.put(document, mark)
+    return draft.done()
+
+
 def restored(
     seq: int,
     spent: Mapping[str, float],
@@ -251,13 +311,5 @@ def restored(
     """A ledger from its stored parts: per trail its counts, exposures and marks, in any order."""
     trails = {}
     for key, (counts, exposures, marks) in parts.items():
-        draft = _TrailDraft(counts)
-        for document, item in sorted(
-            exposures.items(), key=lambda pair: (pair[1].last_seq, -pair[1].last_rank, pair[0])
-        ):
-            draft.documents.put(document, item)
-            draft._enter(document, item.cluster)
-        for document, mark in sorted(marks.items(), key=lambda pair: pair[1].latest):
-            draft.marks.put(document, mark)
-        trails[key] = draft.done()
+        trails[key] = _rebuilt(counts, exposures, marks)
     return Ledger(seq, trails, dict(spent), sum(map(count, trails.values())))

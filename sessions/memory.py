@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 
 from ranking.ports import Clock
 from sessions.bounds import compact, overflow
+from sessions.branching import forked, merged
 from sessions.clock import SystemClock
 from sessions.codec import encode_event
 from sessions.commits import asked, check_branches, placed, started, touched
-from sessions.errors import RequestConflict, SessionExists, SessionStoreError
+from sessions.errors import SessionStoreError
 from sessions.events import MAIN, TRUNK, Branch, Draft, Event, Session
-from sessions.idempotency import Claim, Conflict, Flights, Fresh, Outcome, Replay
+from sessions.idempotency import Claim, Conflict, Flights, Fresh, Outcome, Replay, other_body
 from sessions.ledger import EMPTY, Ledger, advance, cuts_of
 from sessions.names import checked, new_session_id
 from sessions.settings import DEFAULTS, SessionSettings
-from sessions.store import Committed, History, Snapshot, check_drafts
+from sessions.store import Committed, History, Snapshot, check_drafts, in_use, no_session
 
 
 @dataclass
@@ -28,13 +29,18 @@ class _Log:
     session: Session
     incarnation: int
     branches: tuple[Branch, ...] = (TRUNK,)
+    revision: int = 0
     summary: Ledger = EMPTY
     events: list[Event] = field(default_factory=list)
     answers: dict[int, tuple[bytes, float]] = field(default_factory=dict)  # seq -> bytes, until
 
+    @property
+    def last(self) -> int:
+        return max(self.summary.seq, self.events[-1].seq if self.events else 0)
+
     def snapshot(self) -> Snapshot:
         ledger = advance(self.summary, self.events, cuts_of(self.branches))
-        return Snapshot(self.session, self.branches, ledger, self.summary, self.incarnation)
+        return Snapshot(self.session, self.branches, ledger, self.summary, self.incarnation, self.revision)
 
 
 @dataclass(frozen=True)
@@ -123,14 +129,55 @@ class MemorySessionStore:
         *,
         objective: str | None = None,
         budget: Mapping[str, float] | None = None,
+        keep: bool = False,
     ) -> Session:
         with self._open():
             session_id = new_session_id() if session_id is None else session_id
             if self._live(tenant, session_id):
-                raise SessionExists(
-                    f"session {session_id!r} exists", path="session_id", hint="search in it, or delete it"
-                )
-            return self._start(tenant, session_id, objective, budget).session
+                raise in_use(session_id)
+            return self._start(tenant, session_id, objective, budget, keep).session
+
+    def fork(
+        self, tenant: str, session_id: str, *, source: str = MAIN, at: int | None = None, branch: str | None = None
+    ) -> Branch:
+        with self._open():
+            log = self._found(tenant, session_id)
+            branches, new = forked(
+                log.branches,
+                source=source,
+                at=at,
+                name=branch,
+                seq=log.last,
+                folded=log.summary.seq,
+                limits=self._settings,
+            )
+            self._branched(log, branches)
+            return new
+
+    def merge(self, tenant: str, session_id: str, *, source: str, into: str) -> Branch:
+        with self._open():
+            log = self._found(tenant, session_id)
+            branches, taker = merged(
+                log.branches,
+                log.snapshot().ledger,
+                source=source,
+                into=into,
+                folded=log.summary.seq,
+                limits=self._settings,
+            )
+            if branches is not log.branches:
+                self._branched(log, branches)
+            return taker
+
+    def _found(self, tenant: str, session_id: str) -> _Log:
+        log = self._live(tenant, session_id)
+        if log is None:
+            raise no_session(session_id)
+        return log
+
+    def _branched(self, log: _Log, branches: tuple[Branch, ...]) -> None:
+        log.branches, log.revision = branches, log.revision + 1
+        log.session = touched(log.session, self._clock.now(), self._settings)
 
     def commit(
         self,
@@ -149,9 +196,7 @@ class MemorySessionStore:
             known = self._known(claim) if claim else None
             if claim and known:
                 if known.body != claim.body:
-                    raise RequestConflict(
-                        f"request id {claim.request_id!r} was used with another body", path="request_id"
-                    )
+                    raise other_body(claim)
                 self._flights.leave(claim, known.answer)
                 return Committed(0, known.answer, replayed=True)
             key = (tenant, checked("session_id", session_id))
@@ -164,8 +209,7 @@ class MemorySessionStore:
             if log is not None and snapshot is None and self._is_over(log):
                 log = None
             check_branches(drafts, log.branches if log else (TRUNK,))
-            last = max(log.summary.seq, log.events[-1].seq if log.events else 0) if log else 0
-            events = placed(drafts, last, snapshot.seq if snapshot else 0, now)
+            events = placed(drafts, log.last if log else 0, snapshot.seq if snapshot else 0, now)
             for event in events:
                 encode_event(event)  # refuses what the other stores could not write down
             body = answer(events[-1].seq)
@@ -230,10 +274,17 @@ class MemorySessionStore:
         known = self._answered.get((claim.tenant, claim.request_id))
         return known if known and known.until > self._clock.now() else None
 
-    def _start(self, tenant: str, session_id: str, objective: str | None, budget: Mapping[str, float] | None) -> _Log:
+    def _start(
+        self,
+        tenant: str,
+        session_id: str,
+        objective: str | None,
+        budget: Mapping[str, float] | None,
+        keep: bool = False,
+    ) -> _Log:
         self._erase((tenant, session_id))
         self._incarnations += 1
-        session = started(tenant, session_id, self._clock.now(), self._settings, objective, budget)
+        session = started(tenant, session_id, self._clock.now(), self._settings, objective, budget, keep)
         log = self._logs[tenant, session_id] = _Log(session, self._incarnations)
         return log
 

@@ -44,7 +44,8 @@ def session_shape(session: Session, ledger: Ledger, folded: int) -> dict[str, An
     return {
         "id": session.id,
         "created": instant(session.created),
-        "expires": instant(session.expires),
+        "expires": ends(session),
+        "keep": session.keep,
         "seq": ledger.seq,
         "folded": folded,
         "first_query": session.first_query,
@@ -70,6 +71,7 @@ def event_shape(event: Event) -> dict[str, Any]:
             "generation": event.generation,
             "new": event.new,
             "shown": [_shown(item) for item in event.shown],
+            "drifted": event.drifted,
             "stubs": [{"id": stub.id, "shown_at": stub.shown_at, "rank_now": stub.rank_now} for stub in event.stubs],
             "request": dict(event.request),
         }
@@ -87,6 +89,11 @@ def event_shape(event: Event) -> dict[str, Any]:
 def instant(seconds: float) -> str:
     """Epoch seconds as RFC 3339 with milliseconds, UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def ends(session: Session) -> str | None:
+    """When it expires; None for one that lives until it is deleted."""
+    return None if session.keep else instant(session.expires)
 
 
 def _shown(item: Shown) -> dict[str, Any]:

@@ -34,6 +34,9 @@ class SessionSettings:
     branches: int = row(
         32, "branches", "forks per session: a search for what a branch knows visits each; an agent tree has about ten"
     )
+    merges: int = row(
+        256, "merges", "pointers per session, 30 bytes each; those that no answer depends on any more do not count"
+    )
     join_seconds: float = row(30.0, "s", "how long a retry waits for the first call before it is told to come back")
     claim_seconds: float = row(
         10.0,
@@ -54,6 +57,9 @@ DEFAULTS: Final = SessionSettings()
 
 COUNTED_CALLS: Final = 2_000
 """calls_ago saturates here: demotion, which halves every 6 calls by default, has long decayed."""
+
+ASKED_QUERIES: Final = 8
+"""Queries of the running topic that are remembered; more only add noise to a profile (measured)."""
 
 WEAK_SHARE: Final = 0.2
 """A call is weak when fewer of its results are new than this share ... (starting point, not yet tuned)."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 
 from sessions.store import Snapshot
 
@@ -49,6 +50,13 @@ class Snapshots:
             gone = self._kept.pop(key, None)
             if gone is not None:
                 self._weight -= _weight(gone)
+
+
+def until(snapshot: Snapshot, expires: float) -> Snapshot:
+    """The same, expiring then."""
+    if snapshot.session.expires == expires:
+        return snapshot
+    return replace(snapshot, session=replace(snapshot.session, expires=expires))
 
 
 def _age(snapshot: Snapshot) -> tuple[int, int, int]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ranking.ports import Clock
 from sessions.bounds import compact, overflow
+from sessions.branching import forked, merged, splits
 from sessions.clock import SystemClock
 from sessions.codec import (
     decode_event,
@@ -25,13 +26,14 @@ from sessions.codec import (
     encode_session,
 )
 from sessions.commits import asked, check_branches, placed, started, touched
-from sessions.errors import RequestConflict, SessionExists, SessionStoreError
-from sessions.events import MAIN, TRUNK, Draft, Event, Session
-from sessions.idempotency import Claim, Conflict, Flights, Fresh, Outcome, Replay, Running
+from sessions.errors import SessionStoreError
+from sessions.events import MAIN, TRUNK, Branch, Draft, Event, Session
+from sessions.idempotency import Claim, Conflict, Flights, Outcome, Replay, Running, other_body
 from sessions.ledger import EMPTY, advance, cuts_of
 from sessions.names import checked, new_session_id
 from sessions.settings import DEFAULTS, SessionSettings
-from sessions.snapshots import Snapshots
+from sessions.snapshots import Snapshots, until
+from sessions.sqlite_claims import answered, known, release, take
 from sessions.sqlite_file import SqliteFile
 from sessions.sqlite_rows import (
     ERASED,
@@ -41,14 +43,14 @@ from sessions.sqlite_rows import (
     erase,
     erase_expired,
     events_between,
+    folded_at,
     key_of,
-    release,
     row_of,
     summary_of,
     write_answer,
     write_summary,
 )
-from sessions.store import Committed, History, Snapshot, check_drafts
+from sessions.store import Committed, History, Snapshot, check_drafts, in_use, no_session
 
 
 class SqliteSessionStore:
@@ -76,8 +78,8 @@ class SqliteSessionStore:
             if row is None or row.revision == ERASED or row.expires <= self._clock.now():
                 return None
             kept = self._kept.get((tenant, session_id))
-            if kept and (kept.incarnation, kept.revision, kept.seq) == (row.number, row.revision, row.seq):
-                return _until(kept, row.expires)
+            if kept and _is_at(kept, row):
+                return until(kept, row.expires)
             with consistent(connection):
                 snapshot = self._current(connection, tenant, session_id, row_of(connection, tenant, session_id))
         return snapshot
@@ -132,44 +134,15 @@ class SqliteSessionStore:
         pause = 0.005
         while True:
             with self._file.reading() as connection:
-                outcome = self._known(connection, claim)
+                outcome = known(connection, claim, self._clock.now())
             if outcome is None:
                 with self._file.writing(durable=False) as connection:
-                    return self._known(connection, claim) or self._take(connection, claim)
+                    now = self._clock.now()
+                    return known(connection, claim, now) or take(connection, claim, now + self._settings.claim_seconds)
             if not isinstance(outcome, Running) or time.monotonic() >= deadline:
                 return outcome
             time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
             pause = min(2 * pause, 0.1)
-
-    def _known(self, connection: sqlite3.Connection, claim: Claim) -> Replay | Conflict | Running | None:
-        """What the file says of this request, None if nothing."""
-        answered = self._answered(connection, claim)
-        if answered:
-            return answered
-        claimed = connection.execute(
-            "SELECT body FROM claims WHERE tenant = ? AND request_id = ? AND until > ?",
-            (claim.tenant, claim.request_id, self._clock.now()),
-        ).fetchone()
-        if claimed:
-            return Running() if claimed[0] == claim.body else Conflict()
-        return None
-
-    def _answered(self, connection: sqlite3.Connection, claim: Claim) -> Replay | Conflict | None:
-        found = connection.execute(
-            "SELECT body, response FROM answers WHERE tenant = ? AND request_id = ? AND expires > ?",
-            (claim.tenant, claim.request_id, self._clock.now()),
-        ).fetchone()
-        if found is None:
-            return None
-        return Replay(found[1]) if found[0] == claim.body else Conflict()
-
-    def _take(self, connection: sqlite3.Connection, claim: Claim) -> Fresh:
-        until = self._clock.now() + self._settings.claim_seconds
-        connection.execute(
-            "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?)",
-            (claim.tenant, claim.request_id, claim.body, claim.owner, until),
-        )
-        return Fresh(claim)
 
     def abandon(self, claim: Claim) -> None:
         try:
@@ -196,20 +169,78 @@ class SqliteSessionStore:
         *,
         objective: str | None = None,
         budget: Mapping[str, float] | None = None,
+        keep: bool = False,
     ) -> Session:
         session_id = new_session_id() if session_id is None else checked("session_id", session_id)
-        session = started(tenant, session_id, self._clock.now(), self._settings, objective, budget)
+        session = started(tenant, session_id, self._clock.now(), self._settings, objective, budget, keep)
         with self._file.writing() as connection:
             row = row_of(connection, tenant, session_id)
             if row is not None and row.expires > self._clock.now():
-                raise SessionExists(
-                    f"session {session_id!r} exists", path="session_id", hint="search in it, or delete it"
-                )
+                raise in_use(session_id)
             if row is not None:
                 erase(connection, row.number)
             self._insert(connection, session)
         self._kept.drop((tenant, session_id))
         return session
+
+    def fork(
+        self, tenant: str, session_id: str, *, source: str = MAIN, at: int | None = None, branch: str | None = None
+    ) -> Branch:
+        checked("session_id", session_id)
+        with self._file.writing() as connection:
+            row, session, branches = self._head(connection, tenant, session_id)
+            branches, new = forked(
+                branches,
+                source=source,
+                at=at,
+                name=branch,
+                seq=row.seq,
+                folded=folded_at(connection, row.number, row.seq),
+                limits=self._settings,
+            )
+            self._write_head(connection, row, session, branches)
+        kept = self._kept.get((tenant, session_id))
+        if kept is not None and _is_at(kept, row) and not splits(kept.ledger, new.parent or MAIN, new.parent_seq):
+            self._kept.put((tenant, session_id), replace(kept, branches=branches, revision=row.revision + 1))
+        return new
+
+    def merge(self, tenant: str, session_id: str, *, source: str, into: str) -> Branch:
+        checked("session_id", session_id)
+        with self._file.writing() as connection:
+            row, session, _ = self._head(connection, tenant, session_id)
+            before = self._current(connection, tenant, session_id, row)
+            assert before is not None  # the row is there
+            branches, taker = merged(
+                before.branches,
+                before.ledger,
+                source=source,
+                into=into,
+                folded=before.summary.seq,
+                limits=self._settings,
+            )
+            if branches is before.branches:
+                return taker
+            self._write_head(connection, row, session, branches)
+        # A cut at the end of the log goes through no trail: the fold stays as it is.
+        self._kept.put((tenant, session_id), replace(before, branches=branches, revision=row.revision + 1))
+        return taker
+
+    def _head(
+        self, connection: sqlite3.Connection, tenant: str, session_id: str
+    ) -> tuple[Row, Session, tuple[Branch, ...]]:
+        row = row_of(connection, tenant, session_id)
+        if row is None or row.revision == ERASED or row.expires <= self._clock.now():
+            raise no_session(session_id)
+        return row, *decode_session(row.head, tenant=tenant, id=session_id, expires=row.expires)
+
+    def _write_head(
+        self, connection: sqlite3.Connection, row: Row, session: Session, branches: tuple[Branch, ...]
+    ) -> None:
+        session = touched(session, self._clock.now(), self._settings)
+        connection.execute(
+            "UPDATE sessions SET head = ?, revision = ?, expires = ? WHERE number = ?",
+            (encode_session(session, branches), row.revision + 1, session.expires, row.number),
+        )
 
     def commit(
         self,
@@ -245,9 +276,12 @@ class SqliteSessionStore:
         objective: str | None,
     ) -> tuple[Committed, Snapshot | None]:
         """How the call ends, and the session after it, if it was added to."""
-        first = self._first(connection, claim) if claim else None
-        if first is not None:
-            return Committed(0, first, replayed=True), None
+        if claim:
+            first = answered(connection, claim, self._clock.now())
+            if isinstance(first, Conflict):
+                raise other_body(claim)
+            if first is not None:
+                return Committed(0, first.answer, replayed=True), None
         row = row_of(connection, tenant, session_id)
         if based_on is not None and (row is None or row.number != based_on.incarnation or row.revision == ERASED):
             if claim:
@@ -276,13 +310,6 @@ class SqliteSessionStore:
         if row is not None:
             erase(connection, row.number)
         return Snapshot(session, (TRUNK,), EMPTY, EMPTY, self._insert(connection, session))
-
-    def _first(self, connection: sqlite3.Connection, claim: Claim) -> bytes | None:
-        """The answer of a call that was faster with this request id."""
-        known = self._answered(connection, claim)
-        if isinstance(known, Conflict):
-            raise RequestConflict(f"request id {claim.request_id!r} was used with another body", path="request_id")
-        return known.answer if isinstance(known, Replay) else None
 
     def _grown(
         self,
@@ -333,9 +360,9 @@ class SqliteSessionStore:
         kept = self._kept.get((tenant, session_id))
         if kept is not None and (kept.incarnation, kept.revision) == (row.number, row.revision) and kept.seq <= row.seq:
             if kept.seq == row.seq:
-                return _until(kept, row.expires)
+                return until(kept, row.expires)
             events = events_between(connection, row.number, kept.seq, row.seq)
-            snapshot = _until(replace(kept, ledger=advance(kept.ledger, events, cuts_of(kept.branches))), row.expires)
+            snapshot = until(replace(kept, ledger=advance(kept.ledger, events, cuts_of(kept.branches))), row.expires)
         else:
             session, branches = decode_session(row.head, tenant=tenant, id=session_id, expires=row.expires)
             summary = summary_of(connection, row.number)
@@ -377,7 +404,5 @@ class SqliteSessionStore:
         self._file.close()
 
 
-def _until(snapshot: Snapshot, expires: float) -> Snapshot:
-    if snapshot.session.expires == expires:
-        return snapshot
-    return replace(snapshot, session=replace(snapshot.session, expires=expires))
+def _is_at(snapshot: Snapshot, row: Row) -> bool:
+    return (snapshot.incarnation, snapshot.revision, snapshot.seq) == (row.number, row.revision, row.seq)

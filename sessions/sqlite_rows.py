@@ -25,6 +25,7 @@ from sessions.events import Event
 from sessions.exposures import Exposure
 from sessions.idempotency import Claim
 from sessions.ledger import EMPTY, Ledger, Mark, TrailKey, restored
+from sessions.sqlite_claims import release
 
 SEQ_BITS: Final = 24
 """Events of one session that a key can tell apart: 16.7 million, 190 a second for a day."""
@@ -67,6 +68,13 @@ def events_between(connection: sqlite3.Connection, number: int, after: int, upto
         "SELECT body FROM events WHERE key > ? AND key <= ? ORDER BY key", (key_of(number, after), key_of(number, upto))
     )
     return [decode_event(body) for (body,) in rows]
+
+
+def folded_at(connection: sqlite3.Connection, number: int, seq: int) -> int:
+    """The last seq that is folded into the summary, of a session whose last is `seq`."""
+    span = (key_of(number, 0), key_of(number, seq))
+    first = connection.execute("SELECT MIN(key) FROM events WHERE key > ? AND key <= ?", span).fetchone()[0]
+    return seq if first is None else int(first) - key_of(number, 1)
 
 
 def answer_at(connection: sqlite3.Connection, key: int, now: float) -> bytes | None:
@@ -137,13 +145,6 @@ def _entry(summary: Ledger, item: Item) -> bytes:
     if item.shelf == "seen":
         return encode_exposure(trail.documents[item.document])
     return encode_mark(trail.marks[item.document])
-
-
-def release(connection: sqlite3.Connection, claim: Claim) -> None:
-    connection.execute(
-        "DELETE FROM claims WHERE tenant = ? AND request_id = ? AND owner = ?",
-        (claim.tenant, claim.request_id, claim.owner),
-    )
 
 
 def erase_log(connection: sqlite3.Connection, number: int) -> int:

@@ -9,10 +9,11 @@ deleted and expired ids are all None. Every store keeps the bounds of SessionSet
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ranking.types import SessionState
+from sessions.errors import SessionExists, SessionNotFound
 from sessions.events import MAIN, Branch, Draft, Event, Session
 from sessions.fold import Progress, ledger_at, progress_of, state_of
 from sessions.idempotency import Claim, Outcome, Replay
@@ -38,8 +39,10 @@ class Snapshot:
         return self.ledger.seq
 
     def state(self, reader: str | None = None, branch: str = MAIN) -> SessionState:
-        """What a call of this reader sees. Costs the same however long the log is. Raises BranchNotFound."""
-        return state_of(self.ledger, reader, branch, self.branches)
+        """What a call of this reader sees. Costs the same however long the log is. Its `goal` is the session's
+        objective, or what the reader's topic, or else the session, began with. Raises BranchNotFound."""
+        state = state_of(self.ledger, reader, branch, self.branches)
+        return replace(state, goal=self.session.objective or state.goal or self.session.first_query or "")
 
     def progress(self, reader: str | None = None, branch: str = MAIN) -> Progress:
         """For yields.low_yield. Raises BranchNotFound."""
@@ -113,8 +116,24 @@ class SessionStore(Protocol):
         *,
         objective: str | None = None,
         budget: Mapping[str, float] | None = None,
+        keep: bool = False,
     ) -> Session:
-        """An empty session; the id is minted when None. Raises SessionExists. (Searching needs no create.)"""
+        """An empty session; the id is minted when None. With `keep` it lives until it is deleted. Raises SessionExists.
+        (Searching needs no create.)"""
+        ...
+
+    def fork(
+        self, tenant: str, session_id: str, *, source: str = MAIN, at: int | None = None, branch: str | None = None
+    ) -> Branch:
+        """A new branch that knows what `source` knew at seq `at` (None: now); its name is minted when None. A pointer:
+        no event is copied. Raises SessionNotFound, BranchNotFound, BranchExists, TooManyBranches, HistoryFolded,
+        and EventError for a seq that the log does not have."""
+        ...
+
+    def merge(self, tenant: str, session_id: str, *, source: str, into: str) -> Branch:
+        """From now on `into` knows, as hints, what `source` knows now; returns `into`. A pointer. Merging again with
+        nothing new changes nothing. Raises SessionNotFound, BranchNotFound, TooManyBranches, and EventError for a merge
+        with itself."""
         ...
 
     def delete(self, tenant: str, session_id: str) -> bool:
@@ -167,6 +186,18 @@ class SessionStore(Protocol):
     def close(self) -> None:
         """Lets go of files. Idempotent."""
         ...
+
+
+def in_use(session_id: str) -> SessionExists:
+    """What create raises for the id of a live session."""
+    return SessionExists(f"session {session_id!r} exists", path="session_id", hint="search in it, or delete it")
+
+
+def no_session(session_id: str) -> SessionNotFound:
+    """Of unknown, foreign, deleted and expired ids alike."""
+    return SessionNotFound(
+        f"there is no session {session_id!r}", path="session_id", hint="GET /v1/sessions lists the live ones"
+    )
 
 
 def check_drafts(drafts: Sequence[Draft]) -> None:

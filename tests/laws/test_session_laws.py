@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ranking.types import SeenDocument, SessionState
+from ranking.types import FeedbackMark, SeenDocument, SessionState
 from sessions.bounds import compact, overflow
 from sessions.codec import (
     decode_digest,
@@ -61,7 +61,6 @@ def plain_fold(log: list[Event], reader: str) -> SessionState:
             passages=frozenset(
                 p for _, item in rows if item.content_hash == latest.content_hash for p in item.passages
             ),
-            shingles=frozenset(number for _, item in rows for number in item.shingles),
         )
     clusters: dict[str, str] = {}
     for item in sorted(seen.values(), key=lambda item: (item.seq, item.rank, item.document)):
@@ -71,12 +70,21 @@ def plain_fold(log: list[Event], reader: str) -> SessionState:
     for event in ordered:
         for shown in event.shown if event.reader != reader else ():
             others.setdefault(shown.document, set()).add(event.reader or "")
+    asked = [event for event in mine if event.kind == "search" and event.query]
+    drift = max((place for place, event in enumerate(asked) if event.drifted), default=0)
+    topic = [event.query for event in asked[drift:]]
+    said = [event for event in ordered if event.kind in ("open", "cite", "reject")]
+    last_words = {event.document: event for event in sorted(said, key=lambda event: (event.at, event.seq))}
+    standing = sorted(last_words.values(), key=lambda event: (event.at, event.seq))
     return SessionState(
         seen=seen,
         clusters=clusters,
         others={document: tuple(sorted(readers)) for document, readers in others.items()},
         snapshot_seq=ordered[-1].seq if ordered else 0,
         calls=len(calls),
+        goal=topic[0] if topic else "",
+        queries=tuple(topic[-8:]),
+        marks=tuple(FeedbackMark(event.document, event.kind, event.passage) for event in standing),
     )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Mapping
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ranking.identity import number_of
+from ranking.types import SeenDocument, SessionState, Shown, ShownClusters, ShownDocuments
 from sessions.errors import BranchNotFound
 from sessions.events import TRUNK, Branch, Merge
-from sessions.exposures import unpack
-from sessions.fold import Seen, fold
+from sessions.fold import Seen, fold, state_of
 from sessions.ledger import EMPTY, advance
 from tests.sessions.logs import event, shown
 
@@ -109,7 +114,15 @@ def test_recent_documents_come_latest_first() -> None:
     assert [one.document for one in forked.recent()] == ["w", "z", "x", "y"]
 
 
-def test_shingles_of_all_that_was_shown_come_packed() -> None:
+def numbers(seen: Mapping[str, SeenDocument]) -> set[int]:
+    """Of all arrays of shingles, each of which ascends."""
+    assert isinstance(seen, Seen)
+    parts = seen.hashes()
+    assert all((part[:-1] <= part[1:]).all() and len(part) for part in parts)
+    return {number for part in parts for number in part.tolist()}
+
+
+def test_shingles_of_all_that_was_shown() -> None:
     """Every version of every document, of every trail of the reader; nobody else's."""
     log = [
         event(1, shown=(shown("x", shingles=(1, 2)), shown("y", shingles=(3,)))),
@@ -119,10 +132,45 @@ def test_shingles_of_all_that_was_shown_come_packed() -> None:
     ]
     seen = fold(log).seen
     forked = fold(log, branch="fork", branches=(TRUNK, Branch("fork", "main", 1))).seen
-    assert isinstance(seen, Seen)
-    assert isinstance(forked, Seen)
-    assert unpack(seen.shingles()) == {1, 2, 3, 4}
-    assert unpack(forked.shingles()) == {1, 2, 3, 2**64 - 1}
+    assert numbers(seen) == {1, 2, 3, 4}
+    assert numbers(forked) == {1, 2, 3, 2**64 - 1}
+
+
+SHOWN = st.builds(
+    lambda place, version, shingles: shown(
+        f"d{place}", content_hash=f"{version}", cluster=f"c{place // 3}", shingles=tuple(shingles)
+    ),
+    st.integers(0, 60),
+    st.integers(0, 1),
+    st.sets(st.integers(0, 2**64 - 1), max_size=3),
+)
+
+
+@given(st.lists(st.lists(SHOWN, max_size=8), max_size=30), st.sets(st.integers(0, 70)))
+def test_views_answer_for_many_as_for_one(pages: list[list[Shown]], asked: set[int]) -> None:
+    """However the log grew: by one event at a time, as a live session does, or at once."""
+    log = [event(seq, shown=tuple(page)) for seq, page in enumerate(pages, start=1)]
+    grown = EMPTY
+    for one in log:
+        grown = advance(grown, [one])
+        hashes_of(state_of(grown))  # what is derived between two events must not stay behind
+    names = [f"d{place}" for place in asked]
+    clusters = {number_of(f"c{place}"): f"c{place}" for place in asked}
+    for state in (state_of(grown), fold(log)):
+        assert isinstance(state.seen, ShownDocuments)
+        assert isinstance(state.clusters, ShownClusters)
+        known = {row: state.seen[name] for row, name in enumerate(names) if name in state.seen}
+        assert state.seen.among(names) == known
+        assert list(state.seen.among(names)) == sorted(known)
+        first = {number: state.clusters[name] for number, name in clusters.items() if name in state.clusters}
+        assert state.clusters.numbered(clusters.keys()) == first
+        assert numbers(state.seen) == {number for page in pages for one in page for number in one.shingles}
+
+
+def hashes_of(state: SessionState) -> None:
+    numbers(state.seen)
+    assert isinstance(state.clusters, ShownClusters)
+    state.clusters.numbered([1])
 
 
 def test_views_behave_like_dictionaries() -> None:

@@ -42,6 +42,7 @@ def test_the_shape_is_the_contracts() -> None:
         "id": "s",
         "created": "2023-11-14T22:13:20.000Z",
         "expires": "2023-11-14T22:43:20.000Z",
+        "keep": False,
         "seq": 4,
         "folded": 0,
         "first_query": "first",
