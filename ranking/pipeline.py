@@ -153,7 +153,7 @@ def pages(
     the rows by stateless score and by score."""
     seen = given.exposure.seen
     free = after[~np.isin(after, list(elsewhere.rows))] if elsewhere.rows else after
-    dropping = given.params.session.seen == "drop" and seen[free].any() and not seen[free].all()
+    dropping = given.params.session.seen == "drop" and seen.any() and not seen.all()
     if before is free and not dropping:
         shown, moves = placed(after, sheet.score, sheet, given, signals)
         return shown, shown, moves
