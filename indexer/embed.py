@@ -25,7 +25,7 @@ import numpy as np
 
 from indexer.errors import ModelError
 from ranking.ports import Embedder
-from ranking.types import Floats
+from ranking.types import Floats, Longs
 
 DEFAULT_MODEL: Final = "all-MiniLM-L6-v2/onnx-int8pc/1"
 """Model, quantisation and revision of our conversion: a change that moves any vector raises the last number."""
@@ -107,13 +107,19 @@ class OnnxEmbedder:
         row = {text: i for i, text in enumerate(distinct)}
         return np.stack(vectors)[[row[text] for text in texts]]
 
+    def reading(self, text: str) -> bytes:
+        """What the model sees of a text: texts with equal readings have equal vectors."""
+        return self._ids(text).tobytes()
+
     def _one(self, text: str) -> Floats:
+        vector: Floats = self._session.run(None, {"input_ids": self._ids(text)})[0][0]
+        return vector
+
+    def _ids(self, text: str) -> Longs:
         cut = text[:MAX_CHARACTERS]
         if not cut.isascii():
             cut = cut.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
-        ids = np.array([self._tokenizer.encode(cut).ids], np.int64)
-        vector: Floats = self._session.run(None, {"input_ids": ids})[0][0]
-        return vector
+        return np.array([self._tokenizer.encode(cut).ids], np.int64)
 
 
 def session_options() -> Any:

@@ -1,0 +1,122 @@
+"""Pools in memory: what they give back, what they weigh, which go first."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from api.pool_keys import Key, frame_of, key_of
+from api.pools import Pool, Pools, pool_of
+from ranking.types import Stage
+from tests.api.pooling import SCOPE, counting, planned
+
+INDEX = counting()
+STAGE = Stage("pool", 0.0)
+
+
+def made(query: str) -> Pool:
+    plan = planned(INDEX, query)
+    return pool_of(key_of(SCOPE, plan), frame_of(SCOPE, plan), SCOPE, plan, INDEX.recall(plan), 1.0)[0]
+
+
+@pytest.mark.parametrize("query", ["event loop", '"event loop" 2003', "archive " * 400, "nothingatall"])
+def test_evidence_comes_back_unchanged(query: str) -> None:
+    """Every array with its type, every column, whoever reads it first."""
+    plan = planned(INDEX, query)
+    wanted, again = INDEX.recall(plan), INDEX.recall(plan)
+    pool, live = pool_of(b"k", b"f", SCOPE, plan, again, 1.0)
+    for found in (live, pool.answer(lambda: INDEX.recall(plan), STAGE)):
+        for each in fields(wanted):
+            if each.name in ("attributes", "stages"):
+                continue
+            one, other = getattr(wanted, each.name), getattr(found, each.name)
+            if isinstance(one, np.ndarray):
+                np.testing.assert_array_equal(one, other)
+                assert one.dtype == other.dtype
+            else:
+                np.testing.assert_equal(one, other)
+        assert set(found.attributes) == set(wanted.attributes)
+        for name, column in wanted.attributes.items():
+            np.testing.assert_array_equal(found.attributes[name], column)
+
+
+def test_a_column_is_read_once() -> None:
+    """The first reader's serves those who come to the pool later."""
+    plan = planned(INDEX, "event loop")
+    pool, live = pool_of(b"k", b"f", SCOPE, plan, INDEX.recall(plan), 1.0)
+    before = INDEX.recalls
+    live.attributes["words"]
+    pool.answer(lambda: INDEX.recall(plan), STAGE).attributes["words"]
+    assert INDEX.recalls == before
+    pool.answer(lambda: INDEX.recall(plan), STAGE).attributes["authority"]
+    pool.answer(lambda: INDEX.recall(plan), STAGE).attributes["authority"]
+    assert INDEX.recalls == before + 1
+
+
+def held(pools: Pools, *queries: str) -> list[bool]:
+    return [pools.holds(made(query).key) for query in queries]
+
+
+def test_the_least_recently_used_go_first() -> None:
+    """Within the bound; use counts, not age."""
+    gone: list[Key] = []
+    size = made("event loop").bytes
+    pools = Pools(3 * size + size // 2, lambda pool: gone.append(pool.key))
+    for query in ("event loop", "zip archive", "tar archive"):
+        pools.put(made(query))
+    assert pools.get(made("event loop").key) is not None
+    pools.put(made("file path"))
+    assert held(pools, "event loop", "zip archive", "file path") == [True, False, True]
+    assert gone == [made("zip archive").key]
+    assert pools.size()[1] <= pools.limit
+
+
+def test_what_live_sessions_keep_goes_last() -> None:
+    """Until they keep something else, are idle for too long, or keep more than their share."""
+    size = made("event loop").bytes
+    pools = Pools(3 * size + size // 2)
+    pools.put(made("event loop"))
+    pools.pin("session", [made("event loop").key], 60.0)
+    for query in ("zip archive", "tar archive", "file path", "sqlite cursor"):
+        pools.put(made(query))
+    assert held(pools, "event loop", "zip archive", "sqlite cursor") == [True, False, True]
+    pools.pin("session", [made("sqlite cursor").key], 60.0)
+    pools.put(made("socket"))
+    assert held(pools, "event loop", "sqlite cursor") == [False, True]
+    pools.pin("session", [made("socket").key], -1.0)
+    pools.pin("other", [], 60.0)
+    for query in ("zip archive", "tar archive", "file path"):
+        pools.put(made(query))
+    assert held(pools, "socket", "sqlite cursor") == [False, False]
+
+
+def test_pins_are_bounded() -> None:
+    """A thousand sessions cannot take all of the memory: the one idle longest loses its pins."""
+    size = made("event loop").bytes
+    pools = Pools(4 * size)
+    for query in ("event loop", "zip archive", "tar archive"):
+        pools.put(made(query))
+        pools.pin(query, [made(query).key], 60.0)
+    for query in ("file path", "sqlite cursor", "socket"):
+        pools.put(made(query))
+    assert held(pools, "event loop", "tar archive") == [False, True]
+
+
+def test_forgetting_a_session_drops_what_it_touched() -> None:
+    """And its pins: nothing is left to hold them."""
+    pools = Pools(10**6)
+    pools.put(made("event loop"))
+    pools.put(made("zip archive"))
+    pools.pin("session", [made("event loop").key], 60.0)
+    pools.forget("session", [made("event loop").key, b"gone already"])
+    assert held(pools, "event loop", "zip archive") == [False, True]
+    assert pools.size() == (1, made("zip archive").bytes)
+
+
+def test_nothing_is_kept_without_memory() -> None:
+    """FORAGE_POOL_MB=0."""
+    pools = Pools(0)
+    pools.put(made("event loop"))
+    assert pools.size() == (0, 0)
