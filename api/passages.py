@@ -5,7 +5,9 @@ Not for scoring passages (ranking/passages.py) nor for cutting them to size (api
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from itertools import compress
 
 from api.reading import Reading
 from ranking.constants import COVERED_ROUNDS
@@ -29,31 +31,32 @@ def passages_of(
     ids = [scored.id for scored in page]
     shown = [None if scored.updated else session.seen.get(scored.id) for scored in page]
     evidence = index.passage_evidence(plan, ids)
-    covered: dict[str, set[int]] = {document: set() for document in ids}
+    covered: dict[str, set[int]] = defaultdict(set)
+    chosen: dict[str, tuple[ChosenPassage, ...]] = {}
     texts: dict[Key, Passage] = {}
 
-    def choose() -> dict[Key, ChosenPassage]:
-        chosen = {
-            (document, choice.ordinal): choice
-            for document, passages, record in zip(ids, evidence, shown, strict=True)
-            for choice in choose_passages(passages, size, record, params.session.seen, covered[document])
-        }
-        missing = [key for key in chosen if key not in texts]
+    def choose(documents: Collection[str]) -> None:
+        for document, passages, record in zip(ids, evidence, shown, strict=True):
+            if document in documents:
+                chosen[document] = choose_passages(passages, size, record, params.session.seen, covered[document])
+        wanted = ((document, choice.ordinal) for document in documents for choice in chosen[document])
+        missing = [key for key in wanted if key not in texts]
         texts.update(zip(missing, index.fetch_passages(missing), strict=True))
-        return chosen
 
-    chosen, looked_at = choose(), set[Key]()
+    choose(ids)
+    changed, looked_at = ids, set[Key]()
     for _ in range(COVERED_ROUNDS if reading else 0):
-        fresh = [key for key, choice in chosen.items() if not choice.seen and key not in looked_at]
+        unseen = ((document, one.ordinal) for document in changed for one in chosen[document] if not one.seen)
+        fresh = [key for key in unseen if key not in looked_at]
         looked_at.update(fresh)
         known = reading.covers([texts[key].text for key in fresh])
-        read = [key for key, is_known in zip(fresh, known, strict=True) if is_known]
-        if not read:
-            break
-        for document, ordinal in read:
+        for document, ordinal in compress(fresh, known):
             covered[document].add(ordinal)
-        chosen = choose()
-    found: dict[str, list[ShownPassage]] = {document: [] for document in ids}
-    for key, choice in chosen.items():
-        found[key[0]].append(ShownPassage(texts[key], choice.score, choice.seen))
-    return [tuple(found[document]) for document in ids]
+        changed = list(dict.fromkeys(document for document, _ in compress(fresh, known)))
+        if not changed:
+            break
+        choose(changed)
+    return [
+        tuple(ShownPassage(texts[document, one.ordinal], one.score, one.seen) for one in chosen[document])
+        for document in ids
+    ]

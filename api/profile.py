@@ -67,7 +67,8 @@ class Profiler:
             pages = self._likely((*key, tuple(mass.items()), shown), make) if mass else pages
         own, best = words_of(prepared.plan), best_found(evidence)
         asked = {token for text in (session.goal, *session.queries) for token in tokenize(text)}
-        drifted = bool(session.queries) and drifts(best, goal.gains.keys() | session.seen.keys(), own, asked)
+        known = {document for document in best if document in goal.gains or document in session.seen}
+        drifted = bool(session.queries) and drifts(best, known, own, asked)
         influences: list[Influence] = []
         terms: list[dict[str, Any]] = []
         for name, weight, likely, documents in (

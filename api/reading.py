@@ -51,8 +51,9 @@ class Reading:
             return [False] * len(texts)
         hashed = self.shingles(texts)
         asked = np.array(sorted(frozenset().union(*hashed)), np.uint64)
-        place = np.minimum(self._shown.searchsorted(asked), max(len(self._shown) - 1, 0))
-        known = self._shown[place] == asked if len(self._shown) else np.zeros(len(asked), np.bool_)
+        known = np.zeros(len(asked), np.bool_)
+        for shown in self._shown:
+            known |= shown[np.minimum(shown.searchsorted(asked), len(shown) - 1)] == asked
         return read_before(hashed, frozenset(asked[known].tolist()))
 
     def shingles(self, texts: Sequence[str]) -> list[frozenset[int]]:
@@ -62,9 +63,9 @@ class Reading:
         return [self._hashed[text] for text in texts]
 
     @cached_property
-    def _shown(self) -> Hashes:
-        """Of all that was shown, ascending."""
-        return np.sort(np.frombuffer(b"" if self._log is None else self._log.shingles(), np.uint64))
+    def _shown(self) -> list[Hashes]:
+        """Of all that was shown, each ascending and none empty."""
+        return [] if self._log is None else self._log.hashes()
 
 
 def still_there(record: SeenDocument, index: SearchIndex) -> list[tuple[str, int]]:

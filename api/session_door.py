@@ -8,7 +8,7 @@ for folding (sessions/).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -69,7 +69,7 @@ class SessionDoor:
             if repeated is not None:
                 return Reply(repeated.answer, replayed=True)
         expired = snapshot is None and request.session_id is not None and store.expired(tenant, session_id)
-        state = snapshot.state(request.reader, request.branch) if snapshot else SessionState()
+        state = state_for(request, snapshot)
         outcome = run(request, state)
         tell_of_session(outcome.body, session_id, expired, snapshot, request.objective)
         new, best_new = gain(state, unmarked(outcome))
@@ -97,6 +97,13 @@ class SessionDoor:
         return Reply(orjson.dumps(outcome.body))
 
 
+def state_for(request: SearchRequest, snapshot: Snapshot | None) -> SessionState:
+    """What the call sees of the session. An objective counts from the call on that brings it."""
+    state = snapshot.state(request.reader, request.branch) if snapshot else SessionState()
+    kept = snapshot.session.objective if snapshot else None
+    return replace(state, goal=request.objective) if request.objective and kept is None else state
+
+
 def unmarked(outcome: Outcome) -> list[Shown]:
     """What was shown, without what the ranking knew as seen: a copy may have come into a seen page's cluster since,
     and under another name, which the session's own clusters do not tell."""
@@ -118,6 +125,7 @@ def draft_of(request: SearchRequest, outcome: Outcome, body: str, new: int, best
         stubs=outcome.ranking.stubs,
         new=new,
         best_new=best_new,
+        drifted=outcome.drifted,
     )
 
 

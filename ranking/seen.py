@@ -7,14 +7,14 @@ for which passages to show (passages.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ranking.identity import number_of
 from ranking.params import SessionParams
-from ranking.types import Doubles, Evidence, Mask, SeenDocument, SeenMark, SessionState
+from ranking.types import Doubles, Evidence, Mask, SeenDocument, SeenMark, SessionState, ShownClusters, ShownDocuments
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,8 @@ def exposure_of(evidence: Evidence, session: SessionState, decay_calls: int) -> 
     seen, updated, strength = np.zeros(size, np.bool_), np.zeros(size, np.bool_), np.zeros(size)
     records: dict[int, SeenDocument] = {}
     if session.seen:
-        # A session's maps are views of its log: asking them for every candidate would cost more than ranking does.
-        shown = set(session.seen)
-        own = [row for row, name in enumerate(evidence.ids) if name in shown]
-        records = {row: session.seen[evidence.ids[row]] for row in own}
+        records = _shown(evidence.ids, session.seen)
+        own = list(records)
         content = evidence.attributes.get("content")
         for row, record in records.items():
             if record.content_hash and content is not None:
@@ -46,6 +44,13 @@ def exposure_of(evidence: Evidence, session: SessionState, decay_calls: int) -> 
         seen[row] = not updated[row]
         strength[row] = 2.0 ** (-record.calls_ago / decay_calls) if seen[row] else 0.0
     return Exposure(seen, updated, strength, records)
+
+
+def _shown(ids: Sequence[str], seen: Mapping[str, SeenDocument]) -> dict[int, SeenDocument]:
+    """Row -> record, ascending. A session's map is a view of its log, which answers for all candidates at once."""
+    if isinstance(seen, ShownDocuments):
+        return seen.among(ids)
+    return {row: record for row, name in enumerate(ids) if (record := seen.get(name)) is not None}
 
 
 def _near_duplicates(
@@ -59,14 +64,21 @@ def _near_duplicates(
         return {}
     clusters = column.tolist()
     present = set(clusters)
-    named = {number_of(cluster): cluster for cluster in session.clusters if cluster}
     shown = {clusters[row]: evidence.ids[row] for row in reversed(own) if not updated[row]}
-    shown |= {number: session.clusters[cluster] for number, cluster in named.items() if number in present}
+    shown |= _shown_clusters(present, session.clusters)
     shown.pop(number_of(""), None)  # pages whose cluster the index does not know are not alike for that
     themselves = set(own)
     rows = [row for row, number in enumerate(clusters) if number in shown and row not in themselves]
     found = ((row, session.seen.get(shown[clusters[row]])) for row in rows)
     return {row: record for row, record in found if record is not None}
+
+
+def _shown_clusters(present: Collection[int], clusters: Mapping[str, str]) -> dict[int, str]:
+    """Number of a cluster -> the document of it that was shown."""
+    if isinstance(clusters, ShownClusters):
+        return clusters.numbered(present)
+    named = {number_of(cluster): document for cluster, document in clusters.items()}
+    return {number: named[number] for number in present if number in named}
 
 
 def demotion(scores: Doubles, exposure: Exposure, evidence: Evidence, params: SessionParams) -> Doubles | None:

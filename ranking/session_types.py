@@ -6,8 +6,9 @@ what the session holds for likely before a query is read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,20 @@ class SeenDocument:
     content_hash: str
     cluster: str
     passages: frozenset[int] = frozenset()  # ordinals
+
+
+@runtime_checkable
+class ShownDocuments(Protocol):
+    """A map of what was shown that answers for many documents at once: place -> record, ascending."""
+
+    def among(self, documents: Sequence[str]) -> dict[int, SeenDocument]: ...
+
+
+@runtime_checkable
+class ShownClusters(Protocol):
+    """A map of clusters that answers by their numbers: number -> the document of it that was shown first."""
+
+    def numbered(self, numbers: Collection[int]) -> dict[int, str]: ...
 
 
 @dataclass(frozen=True, slots=True)

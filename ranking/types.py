@@ -31,6 +31,8 @@ from ranking.session_types import FeedbackMark as FeedbackMark
 from ranking.session_types import Influence as Influence
 from ranking.session_types import SeenDocument as SeenDocument
 from ranking.session_types import SessionState as SessionState
+from ranking.session_types import ShownClusters as ShownClusters
+from ranking.session_types import ShownDocuments as ShownDocuments
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
