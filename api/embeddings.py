@@ -70,6 +70,10 @@ class QueryVectors:
         known = self._known(written)
         return known if known is not None else self._known(self._read(text, written))
 
+    def apart(self, size: int) -> QueryVectors:
+        """The same model with a memory of its own: for texts that nobody will ask for again."""
+        return QueryVectors(lambda: self.embedder, size)
+
     def forget(self) -> None:
         with self._guard:
             self._vectors.clear()
