@@ -80,39 +80,70 @@ def compare(
         raise typer.Exit(1)
 
 
+Collection = Annotated[str | None, typer.Option(help="search this collection instead of indexing the corpus")]
+Seed = Annotated[int, typer.Option(help="of agents, readers and samples")]
+Systems = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="stateless, dedupe, session:param=value,... or baselines, modes, goals, feedback; repeat for more"
+    ),
+]
+Threads = Annotated[int, typer.Option(help="topics at once", min=1)]
+CORES = os.cpu_count() or 2
+
+
 @app.command("sessions")
 def sessions(
     data: Annotated[Path, typer.Option(help="folder with sets")],
     name: Annotated[str, typer.Option("--set", help="a multi-hop set in it")],
     out: Annotated[Path, typer.Option(help="folder for trajectories, per_topic.jsonl, measures.json, report.md")],
-    agents: Annotated[list[str] | None, typer.Option(help="simulated agents; several: repeat")] = None,
-    systems: Annotated[
-        list[str] | None,
-        typer.Option(help="stateless, dedupe, session:param=value,..., or a grid: default, modes, ..."),
-    ] = None,
+    agents: Annotated[list[str] | None, typer.Option(help="simulated agents; repeat for more")] = None,
+    systems: Systems = None,
     calls: Annotated[int, typer.Option(help="most calls of a session", min=1, max=100)] = 8,
     topics: Annotated[int | None, typer.Option(help="a seeded sample of so many questions", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="of agents, readers and samples")] = 20_261_123,
-    collection: Annotated[
-        str | None, typer.Option(help="search this collection instead of indexing the corpus")
-    ] = None,
-    threads: Annotated[int, typer.Option(help="topics at once", min=1)] = os.cpu_count() or 2,
+    seed: Seed = 20_261_123,
+    collection: Collection = None,
+    threads: Threads = CORES,
 ) -> None:
     """Simulated agents search a set in sessions and without; goes on where it was interrupted."""
+    from eval.sessions import Plan, run_sessions
+    from eval.systems import systems_of
+
+    plan = Plan(tuple(agents or ["keyword", "loop"]), systems_of(systems or ["default"]), calls, seed, topics, threads)
+    _run_and_show(run_sessions, data / name, out, plan, collection)
+
+
+@app.command("replay")
+def replay(
+    data: Annotated[Path, typer.Option(help="folder with sets")],
+    name: Annotated[str, typer.Option("--set", help="a set in it with a sessions.jsonl")],
+    out: Annotated[Path, typer.Option(help="folder for trajectories, per_topic.jsonl, measures.json, report.md")],
+    systems: Systems = None,
+    topics: Annotated[int | None, typer.Option(help="the logs of a seeded sample of so many topics", min=1)] = None,
+    seed: Seed = 20_261_123,
+    collection: Collection = None,
+    threads: Threads = CORES,
+) -> None:
+    """Recorded sessions are asked again, in sessions and without; goes on where it was interrupted."""
+    from eval.replay import RECORDED, run_replay
+    from eval.sessions import Plan
+    from eval.systems import systems_of
+
+    plan = Plan((RECORDED,), systems_of(systems or ["default"]), seed=seed, topics=topics, threads=threads)
+    _run_and_show(run_replay, data / name, out, plan, collection)
+
+
+def _run_and_show(run: Any, data: Path, out: Path, plan: Any, collection: str | None) -> None:
     from api.engine import Engine
     from api.settings import Settings
     from cli.progress import Reporter
     from eval.report import markdown_table
     from eval.session_report import system_table
-    from eval.sessions import Plan, run_sessions
-    from eval.systems import systems_of
 
-    chosen = systems_of(systems or ["default"])
-    plan = Plan(tuple(agents or ["keyword", "loop"]), chosen, calls, seed, topics, threads)
     engine = Engine(Settings())
     try:
         with Reporter("sessions") as reporter:
-            body = run_sessions(engine, data / name, out, plan, collection=collection, progress=reporter.update)
+            body = run(engine, data, out, plan, collection=collection, progress=reporter.update)
     finally:
         engine.close()
     typer.echo(markdown_table(system_table(body)), nl=False)

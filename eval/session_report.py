@@ -21,17 +21,11 @@ from eval.report import markdown_table
 if TYPE_CHECKING:
     from eval.sessions import Plan
 
-TESTED: Final = ("recall", "all evidence", "recall@4", "recall@2000t", "recall@4000t")
-"""Measures with a paired test; the first decides."""
+TESTED: Final = ("recall", "all evidence", "recall@4", "recall@2000t", "recall@4000t", "nDCG@10", "redundancy")
+"""Measures with a paired test, where they were measured; the first of them decides."""
 SHOWN: Final = (
-    "recall",
-    "recall mean",
-    "all evidence",
-    "new per call",
-    "calls to all",
-    "redundancy",
-    "tokens",
-    "nsDCG",
+    *("recall", "recall mean", "all evidence", "new per call", "calls to all", "nDCG@10"),
+    *("redundancy", "overlap", "repeated queries", "tokens", "nsDCG"),
 )
 
 Row = Mapping[str, Any]
@@ -44,13 +38,15 @@ def summary(name: str, topics: int, generation: str, plan: Plan, rows: Sequence[
     systems = [system.name for system in plan.systems]
     base = systems[0]
     by_system = {system: topic_means([row for row in rows if row["system"] == system]) for system in systems}
-    cells = cell_rows(rows, base)
+    tested = [measure for measure in TESTED if measure in by_system[base]]
+    cells = cell_rows(rows, base, tested[0])
     return {
         "set": name,
         "topics": topics,
         "generation": generation,
         "plan": {"agents": list(plan.agents), "systems": systems, "calls": plan.calls, "seed": plan.seed},
         "baseline": base,
+        "deciding": tested[0],
         "systems": {
             system: {
                 "measures": {measure: float(np.mean(list(each.values()))) for measure, each in values.items()},
@@ -58,7 +54,7 @@ def summary(name: str, topics: int, generation: str, plan: Plan, rows: Sequence[
             }
             for system, values in by_system.items()
         },
-        "tests": {measure: tests(by_system, base, measure) for measure in TESTED if measure in by_system[base]},
+        "tests": {measure: tests(by_system, base, measure) for measure in tested},
         "cells": cells,
     }
 
@@ -99,18 +95,18 @@ def paired(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def cell_rows(rows: Sequence[Row], base: str) -> list[dict[str, Any]]:
-    """Each agent, system and reader: means, and the difference in recall to the baseline with its p."""
+def cell_rows(rows: Sequence[Row], base: str, deciding: str) -> list[dict[str, Any]]:
+    """Each agent, system and reader: means, and the difference to the baseline in the deciding measure with its p."""
     gathered: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
         gathered[row["agent"], row["system"], row["reader"]].append(row)
     made = []
     for (agent, system, reader), own in gathered.items():
-        means = {name: float(np.mean([row["measures"][name] for row in own])) for name in own[0]["measures"]}
+        values = topic_means(own)
+        means = {name: float(np.mean(list(each.values()))) for name, each in values.items()}
         cell: dict[str, Any] = {"agent": agent, "system": system, "reader": reader, "measures": means}
         if system != base:
-            against = {row["topic"]: row["measures"][TESTED[0]] for row in gathered[agent, base, reader]}
-            cell |= paired(against, {row["topic"]: row["measures"][TESTED[0]] for row in own})
+            cell |= paired(topic_means(gathered[agent, base, reader])[deciding], values[deciding])
         made.append(cell)
     return made
 
@@ -142,20 +138,21 @@ def markdown(body: Mapping[str, Any]) -> str:
         "\n## Tests\n\n",
         markdown_table(test_table(body)),
     ]
-    parts += ["\n## Cells: difference in evidence recall\n\n", markdown_table(cell_table(body))]
+    parts += [f"\n## Cells: difference in {body['deciding']}\n\n", markdown_table(cell_table(body))]
     return "".join(parts)
 
 
 def system_table(body: Mapping[str, Any]) -> list[list[str]]:
     """One row a system: means, difference, worst cell."""
-    rows = [["system", *SHOWN, "difference", "95 % interval", "p (Holm)", "worst cell"]]
+    shown = [name for name in SHOWN if name in body["systems"][body["baseline"]]["measures"]]
+    rows = [["system", *shown, "difference", "95 % interval", "p (Holm)", "worst cell"]]
     for name, system in body["systems"].items():
-        test = body["tests"][TESTED[0]].get(name)
+        test = body["tests"][body["deciding"]].get(name)
         low = system["worst"]
         rows.append(
             [
                 name,
-                *(f"{system['measures'].get(measure, 0.0):.3f}" for measure in SHOWN),
+                *(f"{system['measures'].get(measure, 0.0):.3f}" for measure in shown),
                 points(test["difference"]) if test else "",
                 f"{points(test['low'])} to {points(test['high'])}" if test else "",
                 f"{test['p_holm']:.4f}" if test else "",
@@ -168,7 +165,7 @@ def system_table(body: Mapping[str, Any]) -> list[list[str]]:
 def test_table(body: Mapping[str, Any]) -> list[list[str]]:
     """One row a system, one column a tested measure."""
     rows = [["system", *body["tests"]]]
-    for name in body["tests"][TESTED[0]]:
+    for name in body["tests"][body["deciding"]]:
         found = [each[name] for each in body["tests"].values()]
         rows.append([name, *(f"{points(each['difference'])} (p {each['p_holm']:.4f})" for each in found)])
     return rows
@@ -182,7 +179,7 @@ def cell_table(body: Mapping[str, Any]) -> list[list[str]]:
         by_place[cell["agent"], cell["reader"]][cell["system"]] = cell
     rows = [["agent", "reader", body["baseline"], *systems]]
     for (agent, reader), found in by_place.items():
-        base = found[body["baseline"]]["measures"][TESTED[0]]
+        base = found[body["baseline"]]["measures"][body["deciding"]]
         rows.append([agent, reader, f"{base:.3f}", *(_cell(found.get(system)) for system in systems)])
     return rows
 

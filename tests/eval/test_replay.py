@@ -1,0 +1,130 @@
+"""Replay of logs: what is judged decides what is measured, and every query is asked in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.engine import Engine
+from api.settings import Settings
+from eval.errors import DatasetError
+from eval.logs import read_logs
+from eval.replay import repeats, run_replay
+from eval.sessions import Plan
+from eval.systems import systems_of
+from eval.trajectories import Call, Trajectory
+from tests.eval.sets import multi_hop, write
+
+AGENT_LOGS: list[dict[str, Any]] = [
+    {
+        "session_id": "s1",
+        "target_query_id": "q1",
+        "gold": ["m1", "m2"],
+        "turns": [
+            {"action": "search", "query": "Journal of Botany"},
+            {"action": "lookup", "query": "president"},
+            {"action": "search", "query": "Northern Plant Society"},
+            {"action": "finish", "query": "Ada Fern"},
+        ],
+    },
+    {"session_id": "s2", "target_query_id": "q1", "gold": ["m1", "m2"], "turns": [{"query": "president"}]},
+]
+JUDGED_TURNS: list[dict[str, Any]] = [
+    {
+        "session_id": "c1",
+        "turns": [{"query": "botany", "query_id": "q1"}, {"query": "the harbour of Lund", "query_id": "q2"}],
+    }
+]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    made = Engine(Settings(data=tmp_path_factory.mktemp("data")))
+    yield made
+    made.close()
+
+
+def logged(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    multi_hop(folder, steps=False)
+    write(folder / "sessions.jsonl", rows)
+    return folder
+
+
+def replayed(engine: Engine, data: Path, out: Path, *systems: str) -> dict[str, Any]:
+    plan = Plan(("recorded",), systems_of(systems or ("stateless", "session:use_profile=false")), seed=1)
+    return run_replay(engine, data, out, plan, collection=None, progress=lambda done, total, note: None)
+
+
+def test_only_searches_are_queries(tmp_path: Path) -> None:
+    """Look-ups inside a page and answers are not; a log without an action is all searches."""
+    _, logs = read_logs(logged(tmp_path / "set", AGENT_LOGS))
+    assert [[turn.query for turn in log.turns] for log in logs] == [
+        ["Journal of Botany", "Northern Plant Society"],
+        ["president"],
+    ]
+    assert {log.topic for log in logs} == {"q1"}
+
+
+def test_evidence_of_agents_is_read_over_the_grid(engine: Engine, tmp_path: Path) -> None:
+    """One topic, two logs, twelve readers, two systems."""
+    body = replayed(engine, logged(tmp_path / "set", AGENT_LOGS), tmp_path / "out")
+    assert body["deciding"] == "recall"
+    assert len((tmp_path / "out" / "per_topic.jsonl").read_text().splitlines()) == 2 * 12 * 2
+    assert body["topics"] == 1
+
+
+def test_judged_turns_have_their_own_measure(engine: Engine, tmp_path: Path) -> None:
+    """Both turns find a relevant page."""
+    body = replayed(engine, logged(tmp_path / "set", JUDGED_TURNS), tmp_path / "out", "stateless:k=5", "session:k=5")
+    assert body["deciding"] == "nDCG@10"
+    assert 0.5 < body["systems"]["stateless:k=5"]["measures"]["nDCG@10"] <= 1
+    assert replayed(engine, tmp_path / "set", tmp_path / "out", "stateless:k=5", "session:k=5") == body
+
+
+def test_only_the_last_turn_counts_where_turns_say_which_it_is(tmp_path: Path) -> None:
+    """The others had answers of another engine."""
+    turns = [{"query": "botany", "query_id": "q1", "final": False}, {"query": "it", "query_id": "q2", "final": True}]
+    _, logs = read_logs(logged(tmp_path / "set", [{"session_id": "c1", "turns": turns}]))
+    assert [turn.id for turn in logs[0].turns] == [None, "q2"]
+
+
+def test_queries_alone_are_replayed_on_a_collection_that_is_named(engine: Engine, tmp_path: Path) -> None:
+    """Without one there is nothing to search; with one, repeats are what can be said."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    write(folder / "sessions.jsonl", [{"session_id": "a", "turns": [{"query": "botany"}, {"query": "Botany"}]}])
+    with pytest.raises(DatasetError, match="no corpus"):
+        replayed(engine, folder, tmp_path / "out")
+    plan = Plan(("recorded",), systems_of(["stateless"]))
+    engine.create_collection({"name": "some"}, "default")
+    engine.ingest_objects("some", {"id": "1", "title": "Botany", "text": "Plants."}, "default")
+    body = run_replay(engine, folder, tmp_path / "out", plan, collection="some", progress=lambda *told: None)
+    measures = body["systems"]["stateless"]["measures"]
+    assert measures == {"redundancy": 0.5, "repeated queries": 0.5, "overlap": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([{"session_id": "a", "turns": [{"text": "x"}]}], "line 1: not a session"),
+        ([{"session_id": "a"}], "line 1: not a session"),
+        ([{"session_id": "a", "turns": [{"query": "x"}]}] * 2, "line 2: the session a is there already"),
+        ([{"session_id": "a", "turns": []}], "holds no query"),
+        ([{"session_id": "a", "gold": ["zz"], "turns": [{"query": "x"}]}], "no document zz"),
+    ],
+)
+def test_what_is_wrong_is_named(engine: Engine, tmp_path: Path, rows: list[dict[str, Any]], said: str) -> None:
+    """With file and line where there is one."""
+    with pytest.raises(DatasetError, match=said):
+        replayed(engine, logged(tmp_path / "set", rows), tmp_path / "out")
+
+
+def test_repeats_by_hand() -> None:
+    """Pages ab, bc, ab: of six three were displayed before; the pages share a half, then a half."""
+    pages = [("q", "ab"), ("Q", "bc"), ("r", "ab")]
+    calls = tuple(Call(query, None, None, tuple((name, 1) for name in page), ()) for query, page in pages)
+    found = repeats(Trajectory("t", calls))
+    assert found == pytest.approx({"redundancy": 3 / 6, "repeated queries": 1 / 3, "overlap": 0.5})
