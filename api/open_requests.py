@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from api.requests import Address, DocumentId, Identifier, SearchRequest, holds
 from ranking.params import MAX_QUERY_CHARACTERS, FilterParams, Model
+
+Text = Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS)]
 
 
 class ExplainRequest(SearchRequest):
@@ -59,7 +61,7 @@ class TermsRequest(Model):
         }
     )
 
-    terms: tuple[str, ...] = Field((), max_length=100, description="words; or leave it out and send query")
+    terms: tuple[Text, ...] = Field((), max_length=100, description="words; or leave it out and send query")
     query: str | None = Field(None, max_length=MAX_QUERY_CHARACTERS, description="its words are looked up")
     collection: Identifier = "default"
     generation: Identifier | None = None
@@ -77,7 +79,7 @@ class TermsRequest(Model):
 class RecallRequest(Model):
     """`POST /v1/recall`: how much the approximate search finds of the exact one, on sampled or given queries."""
 
-    queries: tuple[str, ...] = Field(
+    queries: tuple[Text, ...] = Field(
         (), max_length=200, description="empty: titles of the collection, the same each time"
     )
     num: int = Field(20, ge=1, le=200, description="how many titles, when no queries are given")

@@ -12,7 +12,13 @@ from typing import Final
 from ranking.constant_table import CONSTANTS as CONSTANTS  # with every row below
 from ranking.constant_table import define as define
 from ranking.limits import MAX_EXPANDED_WORDS as MAX_EXPANDED_WORDS
+from ranking.limits import MAX_FIELD_CHARACTERS as MAX_FIELD_CHARACTERS
 from ranking.limits import MAX_META_SIGNALS as MAX_META_SIGNALS
+from ranking.limits import MAX_METADATA_FIELDS as MAX_METADATA_FIELDS
+from ranking.limits import MAX_READ_AGAIN as MAX_READ_AGAIN
+from ranking.limits import MAX_SYNONYM_CHARACTERS as MAX_SYNONYM_CHARACTERS
+from ranking.limits import MAX_SYNONYMS as MAX_SYNONYMS
+from ranking.limits import MAX_VALUE_CHARACTERS as MAX_VALUE_CHARACTERS
 from ranking.session_constants import CITED_MASS as CITED_MASS
 from ranking.session_constants import DRIFT_DEPTH as DRIFT_DEPTH
 from ranking.session_constants import DRIFT_OVERLAP as DRIFT_OVERLAP

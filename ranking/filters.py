@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from ranking.constants import MAX_RULE_VALUES, MAX_VALUE_CHARACTERS
 from ranking.dates import parse_date
 from ranking.errors import ParamsError
 from ranking.params import FilterParams
@@ -82,6 +83,12 @@ def _metadata(name: str, wanted: Any) -> list[Filter]:
     if isinstance(wanted, list | tuple):
         if not wanted:
             raise ParamsError("an empty list fits no document", path=path, hint="leave it out, or name values")
+        if len(wanted) > MAX_RULE_VALUES:
+            raise ParamsError(
+                f"{len(wanted):,} values are too many, at most {MAX_RULE_VALUES:,} can be",
+                path=path,
+                hint="a field that tells those documents from others would need one value",
+            )
         values = [_scalar(value, f"{path}[{place}]") for place, value in enumerate(wanted)]
         return [Filter("metadata", _json(values), name, "in")]
     return [Filter("metadata", _json(_scalar(wanted, path)), name, "eq")]
@@ -90,7 +97,7 @@ def _metadata(name: str, wanted: Any) -> list[Filter]:
 def _bound(name: str, bound: str, value: Any, path: str) -> Filter:
     if bound not in BOUNDS:
         raise ParamsError(
-            f"{bound!r} is no bound of a range",
+            f"{shown(bound)} is no bound of a range",
             path=f"{path}.{bound}",
             hint=f"bounds are {', '.join(BOUNDS)}",
             did_you_mean=nearest(bound, BOUNDS),
@@ -101,6 +108,10 @@ def _bound(name: str, bound: str, value: Any, path: str) -> Filter:
 
 
 def _scalar(value: Any, path: str) -> str | int | float | bool:
+    if isinstance(value, str) and len(value) > MAX_VALUE_CHARACTERS:
+        raise ParamsError(
+            f"{shown(value)} has {len(value):,} characters, at most {MAX_VALUE_CHARACTERS:,} can be compared", path=path
+        )
     if isinstance(value, str | bool) or (isinstance(value, int | float) and abs(value) <= sys.float_info.max):
         return value
     raise ParamsError(

@@ -12,11 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_before_validator_function
 
+from ranking.limits import MAX_FIELD_CHARACTERS, MAX_METADATA_FIELDS
+
 MAX_WEIGHT = 1_000.0
 """Weights live in [-1000, 1000]: signals are in [0, 1], so more would only lose float precision."""
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_.\-]*$")]
 Weight = Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT, allow_inf_nan=False)]
+
+
+Fields = Annotated[
+    dict[Annotated[str, Field(max_length=MAX_FIELD_CHARACTERS)], Any], Field(max_length=MAX_METADATA_FIELDS)
+]
+"""Conditions on metadata, by field; filters.py settles what each may be."""
 
 
 def knob(default: Any, unit: str, reason: str, **limits: Any) -> Any:

@@ -8,16 +8,24 @@ Each field says its unit and the reason of its default. Unset is not null: prece
 from __future__ import annotations
 
 from itertools import chain, count
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, field_validator
 
+from ranking.constants import (
+    MAX_READ_AGAIN,
+    MAX_RULES,
+    MAX_SYNONYM_CHARACTERS,
+    MAX_SYNONYMS,
+    MAX_VALUE_CHARACTERS,
+)
 from ranking.knobs import MAX_WEIGHT as MAX_WEIGHT
+from ranking.knobs import Fields
 from ranking.knobs import Model as Model
 from ranking.knobs import Name as Name
 from ranking.knobs import Weight as Weight
 from ranking.knobs import knob as knob
-from ranking.rerank_params import RerankStage
+from ranking.rerank_params import RerankStage, TreesStage
 from ranking.retriever_params import FIELD_WEIGHTS as FIELD_WEIGHTS
 from ranking.retriever_params import Bm25Retriever as Bm25Retriever
 from ranking.retriever_params import DenseRetriever as DenseRetriever
@@ -29,18 +37,23 @@ from ranking.rule_models import Rule
 MAX_QUERY_CHARACTERS = 8_000
 """Longest query text (contract)."""
 
+_Value = Annotated[str, Field(max_length=MAX_VALUE_CHARACTERS)]
+_Date = Annotated[str, Field(max_length=64)]
+_Word = Annotated[str, Field(max_length=MAX_SYNONYM_CHARACTERS)]
+_Synonyms = Annotated[tuple[_Word, ...], Field(max_length=MAX_SYNONYMS)]
+
 
 class FilterParams(Model):
-    include_sites: tuple[str, ...] = knob(
+    include_sites: tuple[_Value, ...] = knob(
         (), "hosts", "only these hosts with their subdomains; a /path may follow", max_length=500
     )
-    exclude_sites: tuple[str, ...] = knob((), "hosts", "never these hosts", max_length=500)
-    after: str | None = knob(None, "date", "published or modified at or after this date")
-    before: str | None = knob(None, "date", "published or modified before this date")
-    languages: tuple[str, ...] = knob((), "ISO 639-1", "only these languages", max_length=100)
-    filetypes: tuple[str, ...] = knob((), "extensions", "only these kinds of file", max_length=100)
-    url_prefixes: tuple[str, ...] = knob((), "URLs", "only URLs that begin so", max_length=500)
-    metadata: dict[str, Any] = knob(dict, "values", "metadata field: a value, a list of values, or {gte, gt, lte, lt}")
+    exclude_sites: tuple[_Value, ...] = knob((), "hosts", "never these hosts", max_length=500)
+    after: _Date | None = knob(None, "date", "published or modified at or after this date")
+    before: _Date | None = knob(None, "date", "published or modified before this date")
+    languages: tuple[_Value, ...] = knob((), "ISO 639-1", "only these languages", max_length=100)
+    filetypes: tuple[_Value, ...] = knob((), "extensions", "only these kinds of file", max_length=100)
+    url_prefixes: tuple[_Value, ...] = knob((), "URLs", "only URLs that begin so", max_length=500)
+    metadata: Fields = knob(dict, "values", "metadata field: a value, a list of values, or {gte, gt, lte, lt}")
 
 
 class FeedbackExpansion(Model):
@@ -54,7 +67,7 @@ class FeedbackExpansion(Model):
 
 class ExpandParams(Model):
     stem: StrictBool = knob(True, "", "plain words match by their stem; quoted ones never do")
-    synonyms: dict[str, tuple[str, ...]] = knob(
+    synonyms: dict[_Word, _Synonyms] = knob(
         dict, "words", "none is known better than the caller's own; word -> words that count as it", max_length=1_000
     )
     collection_synonyms: StrictBool = knob(False, "", "the collection's own synonyms.txt; off: it rewrites the query")
@@ -87,7 +100,10 @@ class DiversifyParams(Model):
     )
     max_per_site: int | None = knob(3, "results", "one site must not own the page while others match", ge=1, le=100)
     max_per: dict[Name, Annotated[int, Field(ge=1, le=100)]] = knob(
-        dict, "results", "no other field is capped; site, domain, language, filetype, author, cluster or meta.<field>"
+        dict,
+        "results",
+        "no other field is capped; site, domain, language, filetype, author, cluster or meta.<field>",
+        max_length=20,
     )
     collapse: StrictBool = knob(
         False, "", "one page of each cluster of near-duplicates; the session counts them as one"
@@ -150,7 +166,7 @@ class Params(Model):
         dict, "weight", "per signal; merged over the defaults, * sets all that are not named"
     )
     filters: FilterParams = knob(FilterParams, "", "none")
-    rules: tuple[Rule | str, ...] = knob((), "", "none; a text is a Goggle as it is", max_length=1_000)
+    rules: tuple[Rule | str, ...] = knob((), "", "none; a text is a Goggle as it is", max_length=MAX_RULES)
     expand: ExpandParams = knob(ExpandParams, "", "see its rows")
     retrieve: tuple[Retriever, ...] = knob(default_retrievers, "", "lexical and dense", min_length=1, max_length=16)
     fuse: FuseParams = knob(FuseParams, "", "see its rows")
@@ -182,3 +198,14 @@ class Params(Model):
                 taken.append(name)
             named.append(retriever)
         return tuple(named)
+
+    @field_validator("rerank")
+    @classmethod
+    def models_read_within_bounds(cls, value: tuple[RerankStage, ...]) -> tuple[RerankStage, ...]:
+        depth = sum(stage.depth for stage in value if not isinstance(stage, TreesStage))
+        if depth > MAX_READ_AGAIN:
+            raise ValueError(
+                f"the stages read {depth:,} documents with a model, at most {MAX_READ_AGAIN:,} together can be: "
+                "lower their depth"
+            )
+        return value

@@ -10,8 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, SerializerFunctionWrapHandler, Tag, model_serializer
 
-from ranking.constants import MAX_PIN_PLACE, MAX_RULE_FACTOR, MAX_RULE_VALUE_CHARACTERS, MAX_RULE_VALUES
-from ranking.knobs import Model, Name, knob
+from ranking.constants import (
+    MAX_METADATA_FIELDS,
+    MAX_PIN_PLACE,
+    MAX_RULE_FACTOR,
+    MAX_RULE_VALUE_CHARACTERS,
+    MAX_RULE_VALUES,
+)
+from ranking.knobs import Fields, Model, Name, knob
 
 Action = Literal["boost", "bury", "pin", "drop"]
 Text = Annotated[str, Field(min_length=1, max_length=MAX_RULE_VALUE_CHARACTERS)]
@@ -38,8 +44,11 @@ class RuleMatch(_Short):
     )
     title: Texts | None = knob(None, "words", 'all of these words in the title; "quoted" ones in a row, as written')
     body: Texts | None = knob(None, "words", "all of these words in the text, as title")
-    metadata: dict[str, Any] | None = knob(
-        None, "values", "as filters.metadata: a value, a list of values, or {gte, gt, lte, lt}", max_length=100
+    metadata: Fields | None = knob(
+        None,
+        "values",
+        "as filters.metadata: a value, a list of values, or {gte, gt, lte, lt}",
+        max_length=MAX_METADATA_FIELDS,
     )
     filetype: Texts | None = knob(None, "extensions", "a kind of file")
     language: Texts | None = knob(None, "ISO 639-1", "a language")

@@ -55,6 +55,7 @@ REASONS: Final = {
     "invalid_request $.urls": "whether an address has a user name in it",
     "invalid_request $.allow_hosts": "what is a host at all",
     "invalid_request $.retrieve": "that names differ",
+    "invalid_request $.rerank": "a sum: how much the models of all stages read together",
 }
 """Codes of refusals of a request that the document allows -> why the document cannot say it."""
 
