@@ -6,23 +6,25 @@ may use the CPU: an event loop calls it in a thread. Not for steps of a search (
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from typing import IO, Any, Final
 
 from api import catalogue
+from api.batch import BatchRunner, Entry
+from api.batch_door import BatchDoor
+from api.batch_requests import Asked, read_batch, together
 from api.collections import Collections
 from api.contents import contents
 from api.corrections import correcting
 from api.crawls import CrawlJobs
 from api.embeddings import QueryVectors
-from api.errors import InvalidRequestError, NotFoundError
+from api.errors import DeadlineError, NotFoundError
 from api.explaining import explain
 from api.feedback import with_feedback
 from api.lanes import ingest_lines, ingest_objects
+from api.models import Models
 from api.open_requests import ExplainRequest, RecallRequest, SimilarRequest, TermsRequest
 from api.preparing import Stopwatch, prepare
 from api.profile import Profiler
@@ -35,13 +37,12 @@ from api.requests import (
     CrawlRequest,
     SearchRequest,
     in_body,
-    located_at,
     lost_characters,
     mint_request_id,
     read_request,
 )
 from api.samples import Samples
-from api.search import Outcome, Surrounding, check_deadline, check_postings, dry_run, search
+from api.search import Found, Outcome, Surrounding, answer, check_deadline, check_postings, dry_run, find
 from api.session_calls import SessionCalls
 from api.session_door import Reply, SessionDoor
 from api.settings import Settings
@@ -49,15 +50,12 @@ from api.similar import search_for
 from api.surroundings import resolved, synonyms_of
 from api.terms import terms
 from indexer.embed import load_embedder
-from indexer.rerankers.registry import ModelStore, Rerankers
-from indexer.rerankers.trees import load_trees
 from ranking.errors import ForageError
-from ranking.nearest import nearest
+from ranking.pipeline import Elsewhere
 from ranking.ports import SearchIndex
 from ranking.profiles import merge
 from ranking.retriever_plans import Likeness
 from ranking.shown import shown
-from ranking.signals.catalogue import META_PREFIX, RANK_PREFIX, SIGNALS
 from ranking.types import Floats, SessionState
 from sessions.settings import SessionSettings
 from sessions.sqlite import SqliteSessionStore
@@ -83,13 +81,14 @@ class Engine:
             settings.data / "sessions.sqlite", SessionSettings(idle_seconds=float(settings.session_ttl_s))
         )
         self._door = SessionDoor(self._store)
-        self._sessions = SessionCalls(self._store)
+        self._batches = BatchRunner(settings.search_threads)
+        self._batch_door = BatchDoor(self._store)
+        self.sessions = SessionCalls(self._store, self._collections.open, self._run_again)
         self._crawls = CrawlJobs(settings)
         self._profiles = ProfileStore(settings.data / PROFILES_FOLDER)
         self._samples = Samples()
         self._profiler = Profiler(self._vectors)
-        self._guard = threading.Lock()
-        self._models: dict[str, tuple[ModelStore, Rerankers]] = {}
+        self.models = Models(settings.data / MODELS_FOLDER, settings.cross_encoder)
 
     def warm_up(self) -> None:
         """Loads the model and opens the default collection, so that the first search is like the next."""
@@ -99,7 +98,7 @@ class Engine:
 
     def ready(self) -> dict[str, Any]:
         """Whether a search would be answered now, with what was checked. Without its sessions it would."""
-        checked: dict[str, Any] = {"data": str(self.settings.data), "sessions": self._sessions.trouble() or "ok"}
+        checked: dict[str, Any] = {"data": str(self.settings.data), "sessions": self.sessions.trouble() or "ok"}
         try:
             self.warm_up()
         except ForageError as error:
@@ -109,6 +108,7 @@ class Engine:
     def close(self) -> None:
         """Let go of files. Idempotent."""
         self._crawls.close()
+        self._batches.close()
         self._collections.close()
         self._store.close()
 
@@ -132,18 +132,52 @@ class Engine:
         index: SearchIndex,
         likenesses: Mapping[str, Likeness] | None = None,
     ) -> Outcome:
+        return self._told(tenant, request, answer(self._find(tenant, request, session, index, likenesses)))
+
+    def _find(
+        self,
+        tenant: str,
+        request: SearchRequest,
+        session: SessionState,
+        index: SearchIndex,
+        likenesses: Mapping[str, Likeness] | None = None,
+        minimum: int = 0,
+    ) -> Found:
         surrounding = Surrounding(
             partial(self._synonyms, tenant, request.collection),
-            self._models_of(tenant)[1],
+            self.models.rerankers(tenant),
             likenesses,
             self._profiler,
             f"{tenant}/{request.collection}",
         )
-        outcome = search(request, index, self._vectors, session, newest(index), surrounding)
+        return find(request, index, self._vectors, session, newest(index), surrounding, minimum)
+
+    def _told(self, tenant: str, request: SearchRequest, outcome: Outcome) -> Outcome:
+        """With what there is to say of its collection and of its text, and an id."""
         outcome.body["notices"].extend(self._collections.notices(tenant, request.collection))
         outcome.body["notices"].extend(lost_characters(request))
         outcome.body["request_id"] = request.request_id or mint_request_id()
         return outcome
+
+    def batch(self, payload: Any, tenant: str) -> Reply:
+        """Up to 32 searches as one: one snapshot, one commit, one answer."""
+        asked = read_batch(payload, partial(self._with_profile, tenant=tenant), self._batches.threads)
+        return self._batch_door.search(asked, tenant, partial(self._run_batch, tenant))
+
+    def _run_batch(self, tenant: str, asked: Asked, session: SessionState) -> list[Entry | DeadlineError]:
+        def look(request: SearchRequest, index: SearchIndex, minimum: int) -> Found:
+            return self._find(tenant, request, session, index, minimum=minimum)
+
+        def page(request: SearchRequest, found: Found, elsewhere: Elsewhere) -> Outcome:
+            return self._told(tenant, request, answer(found, elsewhere))
+
+        return self._batches.run(asked, partial(self._open, tenant), look, page)
+
+    def _run_again(
+        self, tenant: str, searches: Sequence[SearchRequest], session: SessionState
+    ) -> list[Entry | DeadlineError]:
+        """Searches that were answered together once, on a session as it was then."""
+        return self._run_batch(tenant, together(searches), session)
 
     @contextmanager
     def _open(self, tenant: str, request: Any) -> Iterator[SearchIndex]:
@@ -155,14 +189,6 @@ class Engine:
         """Of the collection's synonyms.txt, read anew for each request that wants them: it is edited by hand."""
         path = self._collections.folder(tenant, collection) / SYNONYMS
         return dict(synonyms_of(path.read_text("utf-8", "replace"))) if path.is_file() else {}
-
-    def _models_of(self, tenant: str) -> tuple[ModelStore, Rerankers]:
-        with self._guard:
-            found = self._models.get(tenant)
-            if found is None:
-                store = ModelStore(self.settings.data / MODELS_FOLDER / tenant)
-                found = self._models[tenant] = (store, Rerankers(store, cross_encoder=self.settings.cross_encoder))
-            return found
 
     def plan(self, payload: Any, tenant: str) -> dict[str, Any]:
         """What a search would do: parsed query, terms, stages and matches; touches no session and embeds nothing."""
@@ -181,7 +207,7 @@ class Engine:
             prepared = prepare(asked, index, self._vectors, watch, None, synonyms)
             prepared = with_feedback(prepared, index, newest(index))
             check_postings(prepared)
-            told = explain(request, document, prepared, index, self._models_of(tenant)[1], newest(index))
+            told = explain(request, document, prepared, index, self.models.rerankers(tenant), newest(index))
             check_deadline(asked, prepared, watch)
             return told
 
@@ -216,7 +242,7 @@ class Engine:
         name = payload.get("profile") if isinstance(payload, Mapping) else None
         return merge(self._profiles.get(tenant, name)["params"], payload) if isinstance(name, str) else payload
 
-    # ------------------------------------------------------------ profiles and models
+    # ------------------------------------------------------------ profiles
 
     def put_profile(self, name: str, payload: Any, tenant: str) -> dict[str, Any]:
         """Save ranking params, or a whole `resolved`, as the next version of a profile."""
@@ -233,36 +259,6 @@ class Engine:
     def diff_profiles(self, one: str, other: str, tenant: str) -> dict[str, Any]:
         """What changes from one profile to another, by JSON path."""
         return self._profiles.diff(tenant, one, other)
-
-    def put_model(self, name: str, text: str, tenant: str) -> dict[str, Any]:
-        """Store a LightGBM model's text as the next version; its features must be signals."""
-        with located_at("$"):
-            model = load_trees(text)
-        for feature in model.used_features:
-            if feature not in SIGNALS and not feature.startswith((RANK_PREFIX, META_PREFIX)):
-                raise InvalidRequestError(
-                    f"the model reads {shown(feature)}, which is no signal",
-                    path="$",
-                    hint="train it on the columns of GET /v1/signals",
-                    did_you_mean=nearest(feature, SIGNALS),
-                )
-        with located_at("name"):
-            return asdict(self._models_of(tenant)[0].put(name, text))
-
-    def list_models(self, tenant: str) -> dict[str, Any]:
-        """Every version of every model."""
-        return {"models": [asdict(info) for info in self._models_of(tenant)[0].list()]}
-
-    def read_model(self, reference: str, tenant: str) -> dict[str, Any]:
-        """What is known of a model, and its text."""
-        with located_at("name"):
-            text, info = self._models_of(tenant)[0].get(reference)
-        return {**asdict(info), "text": text}
-
-    def delete_model(self, reference: str, tenant: str) -> None:
-        """One version, or all of a name."""
-        with located_at("name"):
-            self._models_of(tenant)[0].delete(reference)
 
     def contents(self, payload: Any, tenant: str) -> dict[str, Any]:
         """Documents by id or URL; NotFoundError when none of them is there."""
@@ -315,24 +311,6 @@ class Engine:
         place = {"collection": collection, "generation": generation, "session": {"record": False}}
         request = SearchRequest.model_validate({"query": query, **place})
         return list(self._run(tenant, request, SessionState()).body["results"])
-
-    # ------------------------------------------------------------ sessions
-
-    def create_session(self, payload: Any, tenant: str) -> dict[str, Any]:
-        """An empty session."""
-        return self._sessions.create(payload, tenant)
-
-    def list_sessions(self, tenant: str) -> dict[str, Any]:
-        """Live sessions of a tenant, newest first."""
-        return self._sessions.list(tenant)
-
-    def read_session(self, session_id: str, tenant: str, as_of: int | None) -> dict[str, Any]:
-        """Log, what each reader saw, profile."""
-        return self._sessions.read(session_id, tenant, as_of)
-
-    def delete_session(self, session_id: str, tenant: str) -> None:
-        """Erase it; NotFoundError for ids of others too."""
-        self._sessions.delete(session_id, tenant)
 
     # ------------------------------------------------------------ collections
 

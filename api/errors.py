@@ -8,6 +8,8 @@ ForageError
     ├── NotFoundError            a collection, session, generation, document or profile that is not there
     ├── AlreadyExistsError       a name that is taken
     ├── ConflictingRetryError    one request_id with two bodies
+    ├── GoneError                an answer whose bytes are not kept, and that cannot be made again as it was
+    ├── NotInstalledError        an optional part of Forage that this installation does not have
     ├── BodyTooLargeError
     ├── UnauthorizedError        no key, or one nobody was given
     ├── DeadlineError            a budget of time is spent; what was found until then is in `results`
@@ -54,6 +56,16 @@ class AlreadyExistsError(ApiError):
 class ConflictingRetryError(ApiError):
     code = "conflicting_retry"
     status = 409
+
+
+class GoneError(ApiError):
+    code = "answer_gone"
+    status = 410
+
+
+class NotInstalledError(ApiError):
+    code = "not_installed"
+    status = 501
 
 
 class BodyTooLargeError(ApiError):

@@ -46,6 +46,13 @@ class Stopwatch:
         """Add stages that a port timed itself."""
         self.stages.extend(stages)
 
+    def resumed(self) -> Stopwatch:
+        """One that goes on from the last lap, as if no time had passed since."""
+        watch = Stopwatch()
+        watch.started -= self._last - self.started
+        watch.stages = [*self.stages]
+        return watch
+
     @property
     def total_ms(self) -> float:
         return (time.perf_counter() - self.started) * 1_000

@@ -1,26 +1,42 @@
-"""What doors may do with sessions beside searching in them: create, list, read back, delete, and ask whether the store
-works. JSON-ready. Not for searches (session_door.py), nor for what a session is (sessions/).
+"""What doors may do with sessions beside searching in them, in one place: create, list, read back, delete, feedback,
+fork, merge, replay, export, and ask whether the store works. JSON-ready. Not for searches (session_door.py,
+batch_door.py), nor for what a session is (sessions/).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from api import log
-from api.errors import NotFoundError
-from api.requests import SessionRequest, in_body, read_request
-from ranking.shown import shown
-from sessions.errors import SessionStoreError
+from api import branches, log, parquet, session_feedback
+from api.batch import Entry
+from api.errors import DeadlineError
+from api.export import Rows, What, rows
+from api.replay import Replayed, replay
+from api.requests import SearchRequest, SessionRequest, in_body, read_request
+from api.session_account import account, profile_terms
+from api.session_door import Reply
+from ranking.ports import SearchIndex
+from ranking.types import SessionState
+from sessions.errors import EventError, SessionStoreError
 from sessions.events import Session
-from sessions.readback import instant, readback
-from sessions.store import SessionStore
+from sessions.readback import ends, instant, readback
+from sessions.store import History, SessionStore, no_session
+
+OpenIndex = Callable[[str, str, str | None], AbstractContextManager[SearchIndex]]
+RunAgain = Callable[[str, Sequence[SearchRequest], SessionState], Sequence[Entry | DeadlineError]]
 
 
 class SessionCalls:
-    """On one store. Every call but `trouble` raises SessionStoreError when the store cannot be used."""
+    """On one store. `open_index(tenant, collection, generation)` lends an index; `again(tenant, searches, state)` runs
+    searches once more. Every call but `trouble` raises SessionStoreError when the store cannot be used, and
+    SessionNotFound for unknown, expired and foreign ids alike."""
 
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, open_index: OpenIndex, again: RunAgain) -> None:
         self._store = store
+        self._open_index = open_index
+        self._again = again
 
     def create(self, payload: Any, tenant: str) -> dict[str, Any]:
         """An empty session. Raises SessionExists."""
@@ -36,17 +52,50 @@ class SessionCalls:
             "sessions": [{"id": each.id, **_dates(each), "first_query": each.first_query} for each in sessions],
         }
 
-    def read(self, session_id: str, tenant: str, as_of: int | None) -> dict[str, Any]:
-        """Log, what each reader saw, profile. NotFoundError for ids of others too."""
-        history = self._store.history(tenant, session_id)
-        if history is None:
-            raise _no_session(session_id)
-        return readback(history, as_of=as_of)
+    def read(self, session_id: str, tenant: str, as_of: int | None = None) -> dict[str, Any]:
+        """Log, what each reader saw, topics, and what the profile would add now."""
+        history = self._history(session_id, tenant)
+        check_seq(history, as_of)
+        body = readback(history, as_of=as_of)
+        body["profile"]["terms"] = profile_terms(history, as_of, self._again)
+        return body | account(history, as_of)
 
     def delete(self, session_id: str, tenant: str) -> None:
-        """Erase it; NotFoundError for ids of others too."""
+        """Erase it."""
         if not self._store.delete(tenant, session_id):
-            raise _no_session(session_id)
+            raise no_session(session_id)
+
+    def feedback(self, session_id: str, payload: Any, tenant: str) -> Reply:
+        """What an agent opened, cited or rejected."""
+        place = lambda owner, collection: self._open_index(owner, collection, None)  # noqa: E731
+        return session_feedback.record(self._store, place, session_id, payload, tenant)
+
+    def fork(self, session_id: str, payload: Any, tenant: str) -> dict[str, Any]:
+        """A new branch, at any seq that is kept."""
+        return branches.fork(self._store, session_id, payload, tenant)
+
+    def merge(self, session_id: str, payload: Any, tenant: str) -> dict[str, Any]:
+        """One branch knows from now on what another knows now."""
+        return branches.merge(self._store, session_id, payload, tenant)
+
+    def replay(self, session_id: str, seq: int, tenant: str) -> Replayed:
+        """The answer of an event, byte for byte; made anew, with equal `results`, when it is no longer kept."""
+        return replay(self._store, self._again, session_id, seq, tenant)
+
+    def export(self, session_id: str, what: What, tenant: str) -> Iterator[Rows]:
+        """Rows of what was asked, shown, read and said, made as they are asked for."""
+        return rows(self._history(session_id, tenant), what, self._open_index, self._again)
+
+    def parquet(self, session_id: str, what: What, tenant: str) -> bytes:
+        """The same rows as one Parquet file. Raises NotInstalledError."""
+        parquet.require()
+        return parquet.parquet(self.export(session_id, what, tenant), what)
+
+    def _history(self, session_id: str, tenant: str) -> History:
+        history = self._store.history(tenant, session_id)
+        if history is None:
+            raise no_session(session_id)
+        return history
 
     def trouble(self) -> str | None:
         """Why sessions cannot be kept now, also in the log; None when they can."""
@@ -58,11 +107,14 @@ class SessionCalls:
         return None
 
 
-def _dates(session: Session) -> dict[str, str]:
-    return {"created": instant(session.created), "expires": instant(session.expires)}
+def check_seq(history: History, as_of: int | None) -> None:
+    """Raises EventError for a seq that the log does not have yet."""
+    last = history.events[-1].seq if history.events else history.summary.seq
+    if as_of is not None and as_of > last:
+        raise EventError(
+            f"the log ends at {last}; there is no state as of {as_of} yet", path="as_of", hint=f"0 to {last}"
+        )
 
 
-def _no_session(session_id: str) -> NotFoundError:
-    return NotFoundError(
-        f"there is no session {shown(session_id)}", path="session_id", hint="GET /v1/sessions lists the live ones"
-    )
+def _dates(session: Session) -> dict[str, str | None]:
+    return {"created": instant(session.created), "expires": ends(session)}

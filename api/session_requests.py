@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from api.requests import DocumentId, Identifier, SearchRequest, SessionId
+from api.requests import DocumentId, Identifier, SearchRequest, SessionId, holds
 from ranking.knobs import Model
 from ranking.params import MAX_QUERY_CHARACTERS, BudgetParams, SessionParams
 from sessions.events import Kind
@@ -38,6 +38,10 @@ PassageId = Annotated[str, Field(min_length=1, max_length=600, pattern=r"#\d+$")
 
 class FeedbackEvent(Model):
     """What an agent made of one document."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [holds(document={"type": "string"}), holds(passage={"type": "string"})]}
+    )
 
     kind: Said = Field(description="opened is open, useful and cited are cite, useless is reject")
     document: DocumentId | None = Field(None, description="its id or URL; may be left out beside the id of a passage")

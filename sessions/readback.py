@@ -28,7 +28,7 @@ def readback(history: History, *, as_of: int | None = None, branch: str = MAIN) 
                 "id": item.id,
                 "parent": item.parent,
                 "parent_seq": item.parent_seq if item.parent is not None else None,
-                "merged": [{"from": merge.source, "upto": merge.upto} for merge in item.merged],
+                "merged": [{"from": merge.source, "upto": merge.upto, "at": merge.at} for merge in item.merged],
             }
             for item in history.branches
         ],

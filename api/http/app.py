@@ -18,7 +18,7 @@ from api.http.errors import install_error_handlers
 from api.http.metrics import MetricsMiddleware
 from api.http.openapi import install_document
 from api.http.parameters import known_parameters
-from api.http.routes import catalogue, collections, crawls, opened, operations, search, sessions
+from api.http.routes import catalogue, collections, crawls, opened, operations, search, session_doors, sessions
 from api.settings import Settings
 
 LANE_THREADS = 2
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.keys = Keys(settings.keys())
     install_error_handlers(app)
     app.add_middleware(MetricsMiddleware)
-    for module in (search, opened, catalogue, sessions, collections, crawls):
+    for module in (search, opened, catalogue, sessions, session_doors, collections, crawls):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
     app.include_router(operations.router)
     install_document(app)

@@ -33,11 +33,12 @@ REFUSALS: Final[Mapping[int, str]] = {
     404: "No such collection, generation, document, session, profile, model or crawl; the hint has the nearest ones",
     408: "`budget.on_exceed` is `fail` and the search took longer; `results` has what was found until then",
     409: "The name is taken, another writer holds the collection, or a request_id was used with another body",
-    410: "This much of the session's past has been folded into its summary",
+    410: "This much of the session's past has been folded into its summary, or an answer cannot be made again",
     413: "The body is larger than this server takes",
     415: "A content type that this operation does not read",
     422: "A field, parameter, query or document is wrong: `path` says which",
     500: "The server failed; it is logged",
+    501: "A part of this server that is not installed",
     503: "Too many requests wait, or a model or session store cannot be used now",
     507: "The disk is full; what was there is untouched",
 }

@@ -88,7 +88,12 @@ SHAPES: Final[dict[str, Schema]] = {
             "session_id": _MAYBE_TEXT,
             "generation": _TEXT,
             "results": _list(_HIT),
-            "stubs": _list(_object({"id": _TEXT, "title": _TEXT, "shown_at": _WHOLE, "rank_now": _WHOLE})),
+            "stubs": _list(
+                _object(
+                    {"id": _TEXT, "title": _TEXT, "shown_at": _MAYBE_WHOLE, "rank_now": _WHOLE},
+                    {"search": _WHOLE, "rank_there": _WHOLE},
+                )
+            ),
             "resolved": _RESOLVED,
             "query": _QUERY,
             "session": {"type": ["object", "null"]},
@@ -98,6 +103,25 @@ SHAPES: Final[dict[str, Schema]] = {
             ),
             "notices": _NOTICES,
         }
+    ),
+    "Batch": _object(
+        {
+            "request_id": _TEXT,
+            "session_id": _MAYBE_TEXT,
+            "answers": _list(
+                {
+                    "anyOf": [
+                        {"$ref": "#/components/schemas/Answer"},
+                        _object({"error": {"type": "object"}, "results": _list({"type": "object"})}),
+                    ]
+                }
+            ),
+        }
+    ),
+    "Feedback": _object({"session_id": _TEXT, "seq": _WHOLE, "accepted": _WHOLE, "notices": _NOTICES}),
+    "Fork": _object({"branch": _TEXT, "parent": _TEXT, "parent_seq": _WHOLE}),
+    "Merge": _object(
+        {"session_id": _TEXT, "branch": _TEXT, "merged": _list(_object({"from": _TEXT, "upto": _WHOLE, "at": _WHOLE}))}
     ),
     "Plan": _object(
         {

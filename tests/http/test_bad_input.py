@@ -162,7 +162,7 @@ def test_a_wrong_method_is_405(client: Client) -> None:
 
 def test_reserved_paths_say_so(client: Client) -> None:
     """501: a name of the contract, not a typo."""
-    refused(client("POST", "/v1/search/batch", {"searches": []}), 501)
+    refused(client("POST", "/v1/collections/default/snapshots", {}), 501)
 
 
 def test_unknown_site_and_language_are_no_error(client: Client) -> None:

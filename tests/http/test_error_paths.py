@@ -108,7 +108,7 @@ def test_an_error_says_where_in_the_request_the_fault_is(
         ("POST", "/v1/collections/default/documents", {"content": b"{}\n{", "headers": NDJSON}, 422, "line 1, text"),
         ("GET", "/v1/nothing", {}, 404, None),
         ("PUT", "/v1/search", {}, 405, None),
-        ("POST", "/v1/search/batch", {}, 501, None),
+        ("POST", "/v1/collections/default/branches", {}, 501, None),
     ],
 )
 def test_headers_and_whole_requests_have_a_place_too(

@@ -55,6 +55,9 @@ REASONS: Final = {
     "invalid_request $.urls": "whether an address has a user name in it",
     "invalid_request $.allow_hosts": "what is a host at all",
     "invalid_request $.retrieve": "that names differ",
+    "invalid_request $.searches": "that the searches of a batch agree on who reads where",
+    "invalid_request $.events": "that a passage is one of the document beside it",
+    "invalid_event": "how long a log is, and that a branch is merged into another",
     "invalid_request $.rerank": "a sum: how much the models of all stages read together",
 }
 """Codes of refusals of a request that the document allows -> why the document cannot say it."""

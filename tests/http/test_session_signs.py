@@ -93,7 +93,7 @@ def deleting(monkeypatch: pytest.MonkeyPatch, client: Client, session: str) -> N
     def overtaken(request: Any, *rest: Any) -> Any:
         outcome = search(request, *rest)
         if request.query == "deleted":
-            client.app.state.engine.delete_session(session, "default")
+            client.app.state.engine.sessions.delete(session, "default")
         return outcome
 
     monkeypatch.setattr("api.engine.search", overtaken)

@@ -95,7 +95,7 @@ async def diff_profiles(name: str, other: str, request: Request, tenant: str = D
 
 @router.get("/v1/models", openapi_extra=operation(), summary="Every uploaded LightGBM model")
 async def list_models(request: Request, tenant: str = Depends(tenant_of)) -> Response:
-    return json_response(await workers_of(request).run(engine_of(request).list_models, tenant))
+    return json_response(await workers_of(request).run(engine_of(request).models.list, tenant))
 
 
 @router.put(
@@ -107,13 +107,13 @@ async def list_models(request: Request, tenant: str = Depends(tenant_of)) -> Res
 async def put_model(name: str, request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """The body is what booster.save_model() writes; its features are names of signals."""
     text = await _text_of(request)
-    info = await workers_of(request).run(engine_of(request).put_model, name, text, tenant)
+    info = await workers_of(request).run(engine_of(request).models.put, name, text, tenant)
     return json_response(info, 201)
 
 
 @router.get("/v1/models/{name}", openapi_extra=operation(404), summary="A model: name or name@version")
 async def read_model(name: str, request: Request, tenant: str = Depends(tenant_of)) -> Response:
-    return json_response(await workers_of(request).run(engine_of(request).read_model, name, tenant))
+    return json_response(await workers_of(request).run(engine_of(request).models.read, name, tenant))
 
 
 @router.delete(
@@ -123,7 +123,7 @@ async def read_model(name: str, request: Request, tenant: str = Depends(tenant_o
     summary="Forget a model, or one version of it",
 )
 async def delete_model(name: str, request: Request, tenant: str = Depends(tenant_of)) -> Response:
-    await workers_of(request).run(engine_of(request).delete_model, name, tenant)
+    await workers_of(request).run(engine_of(request).models.delete, name, tenant)
     return Response(status_code=204)
 
 

@@ -15,12 +15,6 @@ from ranking.shown import cut
 router = APIRouter(tags=["operations"])
 
 RESERVED: Final = (
-    ("POST", "/v1/search/batch"),
-    ("POST", "/v1/sessions/{session_id}/feedback"),
-    ("POST", "/v1/sessions/{session_id}/fork"),
-    ("POST", "/v1/sessions/{session_id}/merge"),
-    ("GET", "/v1/sessions/{session_id}/replay"),
-    ("GET", "/v1/sessions/{session_id}/export"),
     ("POST", "/v1/collections/{name}/snapshots"),
     ("POST", "/v1/collections/{name}/branches"),
     ("GET", "/"),

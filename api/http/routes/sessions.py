@@ -23,14 +23,14 @@ async def create(request: Request, tenant: str = Depends(tenant_of)) -> Response
     """A search creates its session by itself; this one is for an id or an objective before the first query."""
     empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
     payload = {} if empty else await read_json(request, request.app.state.settings.max_body_bytes)
-    body = await workers_of(request).run(engine_of(request).create_session, payload, tenant)
+    body = await workers_of(request).run(engine_of(request).sessions.create, payload, tenant)
     return json_response(body, 201)
 
 
 @router.get("/v1/sessions", openapi_extra=operation(), summary="List sessions")
 async def listing(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """This tenant's live sessions, newest first."""
-    return json_response(await workers_of(request).run(engine_of(request).list_sessions, tenant))
+    return json_response(await workers_of(request).run(engine_of(request).sessions.list, tenant))
 
 
 @router.get("/v1/sessions/{session_id}", openapi_extra=operation(404, 410), summary="Read a session back")
@@ -38,11 +38,11 @@ async def read(
     request: Request, session_id: str, as_of: int | None = Query(None, ge=0), tenant: str = Depends(tenant_of)
 ) -> Response:
     """Log, what each reader saw, profile; `as_of` folds the log up to that seq."""
-    return json_response(await workers_of(request).run(engine_of(request).read_session, session_id, tenant, as_of))
+    return json_response(await workers_of(request).run(engine_of(request).sessions.read, session_id, tenant, as_of))
 
 
 @router.delete("/v1/sessions/{session_id}", status_code=204, openapi_extra=operation(404), summary="Delete a session")
 async def delete(request: Request, session_id: str, tenant: str = Depends(tenant_of)) -> Response:
     """Erases log, caches and idempotency keys."""
-    await workers_of(request).run(engine_of(request).delete_session, session_id, tenant)
+    await workers_of(request).run(engine_of(request).sessions.delete, session_id, tenant)
     return Response(status_code=204)
