@@ -19,6 +19,7 @@ from api.embeddings import QueryVectors
 from api.errors import DeadlineError
 from api.opinions import OpinionReader
 from api.passages import passages_of
+from api.pooled_index import served_from
 from api.preparing import Prepared, Stopwatch, Synonyms, prepare
 from api.profile import Learned, Profiler
 from api.reading import Reading
@@ -185,6 +186,7 @@ def answer(found: Found, elsewhere: Elsewhere = NOWHERE) -> Outcome:
         index.statistics.generation,
         resolved,
         ranking,
+        served_from(index, plan),
         profile_terms=learned.terms,
         drifted=learned.drifted,
     )

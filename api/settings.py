@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     max_ingest_bytes: int = Field(2_000_000_000, ge=1_000, description="largest NDJSON body, as sent; above: 413")
     session_ttl_s: int = Field(1_800, ge=1, le=86_400, description="idle seconds after which a session expires")
     embedding_cache: int = Field(4_096, ge=0, description="query vectors kept in memory (1.5 KB each)")
+    pool_mb: int = Field(64, ge=0, le=1_000_000, description="MB for candidate pools and pages shown; 0: none are kept")
     log_level: LogLevel = Field("info", description="of the server's own lines, from critical to trace")
 
     @model_validator(mode="wrap")

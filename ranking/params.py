@@ -131,6 +131,9 @@ class SessionParams(Model):
     )
     feedback_weight: float = knob(0.2, "weight", "as goal_weight", ge=0, le=0.3)
     prefetch: StrictBool = knob(True, "", "warms pools on idle workers only")
+    reuse: Literal["off", "exact", "near"] = knob(
+        "exact", "", "the same bytes, sooner; near borrows candidates of a like query and says so: a third of five differ"
+    )
     follow_ups: StrictBool = knob(True, "", "at most three")
     overlap: Literal["stub", "allow", "partition"] = knob(
         "stub", "", "how a batch shares documents between its queries"

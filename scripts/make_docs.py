@@ -47,6 +47,8 @@ SETTINGS: Final = (
     ("Index", "indexer/settings.py"),
     ("Data at rest", "indexer/limits.py"),
     ("Sessions", "sessions/settings.py"),
+    ("Follow-ups", "sessions/follow_up_settings.py"),
+    ("Pools and prefetch", "api/pool_settings.py"),
 )
 """Tables of settings that are no knobs of a request: title -> source."""
 

@@ -1,0 +1,189 @@
+"""Calls that keep warm: given a request, an open index over the pools of this process, and what follows from the
+answer.
+
+One for each search in a session: it says where the answer came from, offers follow-ups, remembers what the session
+keeps warm and, once the answer has left, lets the next guesses wait for a quiet moment. Whatever of this is switched
+off, results are the same. Not for searching (search.py) nor for committing (session_door.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from api.following import follow_ups
+from api.pool_keys import Key, Scope
+from api.pool_metrics import BYTES, POOLS, RECALLS
+from api.pooled_index import Cellar, PooledIndex, Terms
+from api.pools import Pool
+from api.prefetch import Prefetcher, Task, Traffic
+from api.requests import SearchRequest
+from api.search import Outcome
+from api.warmth import FollowUp, Warmth, unused
+from ranking.ports import SearchIndex
+from ranking.types import SessionState
+from sessions.predictors import Predictors
+
+MB = 2**20
+
+Guess = Callable[[Task, Callable[[SearchIndex], PooledIndex]], Key | None]
+"""Runs a search without its answer, on an index that is put over the pools; returns the key of its pool."""
+
+
+class Calls:
+    """What the calls of one engine share. `ttl`: seconds a session's pools stay pinned without a call."""
+
+    def __init__(self, megabytes: int, ttl: float, guess: Guess) -> None:
+        self.traffic = Traffic()
+        self._ttl = ttl
+        self._cellar = Cellar(megabytes * MB, unused)
+        self._warmth = Warmth(self._cellar.pools.peek)
+        self._predictors = Predictors()
+        self._guess = guess
+        self._prefetcher = Prefetcher(self._prefetch, self._warmth, self.traffic)
+
+    @contextmanager
+    def call(self, tenant: str, request: SearchRequest) -> Iterator[Call]:
+        """Around one search, from its request to its answer's bytes."""
+        with self.traffic.real():
+            call = Call(self, tenant, request)
+            yield call
+            wanted = call.ended()
+        if wanted:
+            self._prefetcher.ask((tenant, call.session_id or ""), wanted)
+
+    def forget(self, tenant: str, session_id: str) -> None:
+        """Everything of a session, with the pools that it touched: others make them again."""
+        owner = (tenant, session_id)
+        self._cellar.pools.forget(owner, self._warmth.forget(owner))
+
+    def report(self, tenant: str, session_id: str) -> dict[str, Any]:
+        """`pools`, `prefetch` and `predictors` of a session, for reading it back."""
+        return {**self._warmth.report((tenant, session_id)), "predictors": self._predictors.report()}
+
+    def settle(self, seconds: float = 5.0) -> bool:
+        """Wait until no guess waits or runs; whether that came about. For tests and benchmarks."""
+        return self._prefetcher.settle(seconds)
+
+    def close(self) -> None:
+        self._prefetcher.close()
+
+    def _prefetch(self, task: Task, going_on: Callable[[], None]) -> Key | None:
+        def over(index: SearchIndex) -> PooledIndex:
+            scope = Scope(task.owner[0], task.request.collection, index.statistics.generation)
+            return PooledIndex(index, self._cellar, scope, Terms(going_on=going_on, guess=task.owner))
+
+        going_on()
+        return self._guess(task, over)
+
+
+class Call:
+    """One search. Its index is put over the pools by `over`; `tell` completes its outcome."""
+
+    def __init__(self, calls: Calls, tenant: str, request: SearchRequest) -> None:
+        self._calls, self._tenant, self._request = calls, tenant, request
+        self._begun = time.perf_counter(), time.thread_time()
+        self._index: PooledIndex | None = None
+        self._outcome: Outcome | None = None
+        self._offered: tuple[FollowUp, ...] = ()
+
+    @property
+    def session_id(self) -> str | None:
+        """Of the answer, once it is made; None where nothing was recorded."""
+        outcome = self._outcome
+        recorded = outcome is not None and outcome.body["session"] is not None
+        return outcome.body["session_id"] if outcome is not None and recorded else None
+
+    def over(self, index: SearchIndex) -> PooledIndex:
+        """The index over the pools. A stateless call leaves and takes nothing, and joins what is in flight."""
+        request = self._request
+        budget, settings = request.budget, request.session
+        keep = settings.record and settings.reuse != "off" and bool(index.statistics.documents)
+        self._index = PooledIndex(
+            index,
+            self._calls._cellar,
+            Scope(self._tenant, request.collection, index.statistics.generation),
+            Terms(
+                settings.reuse,
+                keep,
+                request.explain,
+                None if budget.ms is None else self._begun[0] + budget.ms / 1_000,
+                budget.on_exceed == "fail",
+            ),
+        )
+        return self._index
+
+    def pools(self, generation: str) -> list[Pool]:
+        """Of the session's first and latest calls, as far as they are of this generation."""
+        if self._request.session_id is None or not self._request.session.record:
+            return []
+        keys = self._calls._warmth.keys((self._tenant, self._request.session_id))
+        found = (self._calls._cellar.pools.get(key) for key in keys)
+        here = Scope(self._tenant, self._request.collection, generation)
+        return [pool for pool in found if pool is not None and pool.scope == here]
+
+    def tell(self, outcome: Outcome, session: SessionState) -> Outcome:
+        """With follow-ups, where a session wants them."""
+        request, index = self._request, self._index
+        if index is not None and request.session.record and request.effort == "standard":
+            if request.session.follow_ups:
+                self._offered = self._follow_ups(outcome, session, index)
+                outcome.body["follow_ups"] = [each.body() for each in self._offered]
+            if outcome.served_from == "pool":
+                message = "the candidates are those of a near query asked before, scored for this one (session.reuse)"
+                outcome.body["notices"].append({"code": "pool_reused", "message": message})
+                outcome.body["query"]["exact"] = None  # of another query's candidates nothing is proven
+        self._outcome = outcome
+        return outcome
+
+    def ended(self) -> list[SearchRequest]:
+        """Once the answer is made: what the session keeps warm, and what it may want next."""
+        calls, outcome, index = self._calls, self._outcome, self._index
+        if index is None or outcome is None:
+            return []
+        served = index.all_served()
+        for each in served:
+            RECALLS.labels(each.tier).inc()
+            if each.guess is not None:
+                calls._warmth.used(each.guess, each.saved_ms, each.late)
+        pools, size = calls._cellar.pools.size()
+        POOLS.set(pools)
+        BYTES.set(size)
+        session_id = self.session_id
+        if session_id is None or self._request.effort == "probe" or self._request.session.reuse == "off":
+            return []
+        owner, top = (self._tenant, session_id), [hit["id"] for hit in outcome.body["results"]]
+        cpu_ms = (time.thread_time() - self._begun[1]) * 1_000
+        keys, judged = calls._warmth.noted(owner, self._request.query, served, top, self._offered, cpu_ms)
+        calls._cellar.pools.pin(owner, keys, calls._ttl)
+        for predictor, hit in judged:
+            calls._predictors.count(predictor, hit)
+        return self._wanted()
+
+    def _wanted(self) -> list[SearchRequest]:
+        """Requests like this one for what was offered and is not warm. One whose plan depends on what was shown by then
+        cannot be guessed."""
+        request = self._request
+        if not request.session.prefetch or any(one.type == "session" for one in request.retrieve):
+            return []
+        fields = {"why": None, "request_id": None, "session_id": None, "explain": False, "facets": ()}
+        return [
+            request.model_copy(update={**fields, "query": each.query}) for each in self._offered if not each.prefetched
+        ]
+
+    def _follow_ups(self, outcome: Outcome, session: SessionState, index: PooledIndex) -> tuple[FollowUp, ...]:
+        request, warmth = self._request, self._calls._warmth
+        owner = (self._tenant, request.session_id or "")
+        state = replace(session, goal=session.goal or request.objective or "")
+        return follow_ups(
+            request.query,
+            outcome.body["results"],
+            state,
+            index,
+            self._calls._predictors.beliefs(),
+            warmth.successors(self._tenant, request.query),
+            lambda query: warmth.guess(owner, query),
+        )

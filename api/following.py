@@ -1,0 +1,69 @@
+"""Follow-ups of an answer: given what was shown and the open index, returns at most three that may bring something new.
+
+The index says how rare words are and how many pages a proposal may bring; what is proposed is decided by sessions/.
+Costs about a millisecond and reads no page that was not shown. Not for warming them (prefetch.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from api.pools import Pool
+from api.warmth import FollowUp
+from ranking.ports import SearchIndex
+from ranking.retriever_plans import idf
+from ranking.stopwords import stop_words
+from ranking.types import All, SessionState, Term
+from sessions.follow_up_settings import DEFAULTS
+from sessions.follow_ups import Idf, Moment, Page, Proposal, proposals, tokens_of
+
+
+def follow_ups(
+    query: str,
+    results: Sequence[Mapping[str, Any]],
+    session: SessionState,
+    index: SearchIndex,
+    beliefs: Mapping[str, float],
+    successors: tuple[str, ...],
+    warm: Callable[[str], Pool | None],
+) -> tuple[FollowUp, ...]:
+    """`results` are the answer's; `warm`: a query's pool, where there is one."""
+    pages = tuple(
+        Page(hit["title"], " ".join(passage["text"] for passage in hit["passages"]))
+        for hit in results[: DEFAULTS.pages]
+    )
+    common = stop_words(index.statistics.languages)
+    moment = Moment(query, session.goal, session.queries, pages, successors, common)
+    made: list[FollowUp] = []
+    known = session.seen.keys() | {hit["id"] for hit in results}
+    for each in proposals(moment, lambda tokens: _idf(tokens, index), beliefs):
+        if len(made) == DEFAULTS.most:
+            break
+        pool = warm(each.query)
+        new = _expected(each, pages, len(results), index) if pool is None else _counted(pool, known, len(results))
+        if new >= DEFAULTS.least_new:
+            made.append(FollowUp(each.predictor, each.query, each.why, each.covers, new, pool is not None))
+    return tuple(made)
+
+
+def _idf(tokens: tuple[str, ...], index: SearchIndex) -> Idf:
+    """Of words that some document holds."""
+    known = index.term_statistics(tuple((token, False) for token in tokens), stem=False) if tokens else ()
+    documents = index.statistics.documents
+    return {token: idf(documents, one.df) for token, one in zip(tokens, known, strict=True) if one.df}
+
+
+def _expected(proposal: Proposal, pages: Sequence[Page], size: int, index: SearchIndex) -> int:
+    """Pages that hold its telling words, less those just shown that do, at most a page of results."""
+    if not proposal.telling:
+        return 0
+    node = All(tuple(Term(token) for token in proposal.telling))
+    wanted = {*proposal.telling}
+    shown = sum(wanted <= tokens_of(f"{page.title} {page.text}") for page in pages)
+    return max(0, min(index.count(node) - shown, max(size, DEFAULTS.least_new)))
+
+
+def _counted(pool: Pool, known: frozenset[str] | set[str], size: int) -> int:
+    """Unseen ones among the first of a warm pool."""
+    return sum(document not in known for document in pool.best()[: max(size, DEFAULTS.least_new)])

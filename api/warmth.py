@@ -1,0 +1,274 @@
+"""What each session keeps warm and what was guessed for it: given calls, remembers pools, predictions and accounts.
+
+In this process and bounded; losing all of it costs time and changes no result. Thread-safe. Not for what a session
+knows (sessions/), nor for running guesses (prefetch.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from api.pool_keys import Key, text_key
+from api.pool_metrics import FOLLOW_UPS, GUESSED_MS, GUESSES, SAVED_MS
+from api.pool_settings import (
+    GUESSES_KEPT,
+    LATEST_CALLS,
+    MATCHING_JACCARD,
+    MATCHING_TOP,
+    PREFETCH_SHARE,
+    TRANSITIONS,
+    WARM_SESSIONS,
+)
+from api.pooled_index import Served
+from api.pools import Guess, Pool
+from sessions.follow_ups import overlap, tokens_of
+
+Owner = tuple[str, str]
+"""(tenant, session id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """One that was offered; `new` documents are expected."""
+
+    predictor: str
+    query: str
+    why: str
+    covers: str
+    new: int
+    prefetched: bool
+
+    def body(self) -> dict[str, Any]:
+        """As the answer says it."""
+        return {
+            "query": self.query,
+            "why": self.why,
+            "covers": self.covers,
+            "new_expected": self.new,
+            "prefetched": self.prefetched,
+        }
+
+
+@dataclass(slots=True)
+class Account:
+    """Of a session's guesses. `cpu_ms` of the session's own calls; `guessed_ms` of all guesses, `used_ms` of the good
+    ones; `saved_ms` of its calls' waiting."""
+
+    cpu_ms: float = 0.0
+    guessed_ms: float = 0.0
+    used_ms: float = 0.0
+    saved_ms: float = 0.0
+    calls: int = 0
+    issued: int = 0
+    dropped: int = 0
+    used: int = 0
+    late: int = 0
+
+    def may_guess(self) -> bool:
+        """Whether another guess may begin: the one that crosses the share is finished, none begins after."""
+        return self.guessed_ms <= PREFETCH_SHARE * (self.cpu_ms + self.guessed_ms)
+
+    def report(self) -> dict[str, Any]:
+        """JSON-ready. coverage: calls that a guess served; precision: guesses that were of use; timeliness: those of
+        them that were ready in time."""
+        return {
+            "issued": self.issued,
+            "dropped": self.dropped,
+            "used": self.used,
+            "late": self.late,
+            "cpu_ms": round(self.guessed_ms, 3),
+            "wasted_cpu_ms": round(self.guessed_ms - self.used_ms, 3),
+            "saved_ms": round(self.saved_ms, 3),
+            "cpu_share": _share(self.guessed_ms, self.cpu_ms + self.guessed_ms),
+            "coverage": _share(self.used, self.calls),
+            "precision": _share(self.used, self.issued),
+            "timeliness": _share(self.used - self.late, self.used),
+        }
+
+
+@dataclass(slots=True)
+class _Warm:
+    first: tuple[Key, ...] = ()
+    latest: deque[tuple[Key, ...]] = field(default_factory=lambda: deque(maxlen=LATEST_CALLS))
+    touched: dict[Key, None] = field(default_factory=dict)
+    tiers: Counter[str] = field(default_factory=Counter)
+    offered: deque[tuple[FollowUp, ...]] = field(default_factory=lambda: deque(maxlen=LATEST_CALLS))
+    guessed: OrderedDict[Key, Key] = field(default_factory=OrderedDict)  # text of a guess -> its pool
+    query: str = ""
+    account: Account = field(default_factory=Account)
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return tuple(dict.fromkeys(key for keys in (self.first, *self.latest) for key in keys))
+
+
+class Warmth:
+    """See the module. `pool_of` looks a pool up without using it."""
+
+    def __init__(self, pool_of: Callable[[Key], Pool | None]) -> None:
+        self._pool_of = pool_of
+        self._guard = threading.Lock()
+        self._sessions: OrderedDict[Owner, _Warm] = OrderedDict()
+        self._followed: OrderedDict[tuple[str, Key], tuple[str, str]] = OrderedDict()
+
+    # ------------------------------------------------------------ calls
+
+    def keys(self, owner: Owner) -> tuple[Key, ...]:
+        """Of the pools of the session's first and latest calls, the latest last."""
+        with self._guard:
+            warm = self._sessions.get(owner)
+            return warm.keys if warm else ()
+
+    def noted(
+        self,
+        owner: Owner,
+        query: str,
+        served: Sequence[Served],
+        top: Sequence[str],
+        offered: tuple[FollowUp, ...],
+        cpu_ms: float,
+    ) -> tuple[tuple[Key, ...], list[tuple[str, bool]]]:
+        """A call ended. Returns the pools to keep for the session, and of predictors whether they were right."""
+        with self._guard:
+            warm = self._sessions.setdefault(owner, _Warm())
+            self._sessions.move_to_end(owner)
+            while len(self._sessions) > WARM_SESSIONS:
+                self._sessions.popitem(last=False)
+            used = tuple(dict.fromkeys(each.key for each in served))
+            warm.first = warm.first or used
+            warm.latest.append(used)
+            warm.touched.update(dict.fromkeys(used))
+            warm.tiers.update(each.tier for each in served)
+            warm.account.cpu_ms += cpu_ms
+            warm.account.calls += 1
+            judged = self._judged(warm, query, top)
+            if warm.query and warm.query != query:
+                self._followed[owner[0], text_key(warm.query)] = (query, owner[1])
+                while len(self._followed) > TRANSITIONS:
+                    self._followed.popitem(last=False)
+            warm.offered.append(offered)
+            warm.query = query
+            return warm.keys, judged
+
+    def _judged(self, warm: _Warm, query: str, top: Sequence[str]) -> list[tuple[str, bool]]:
+        """Of each predictor that offered something in the latest calls, whether this call asked for that."""
+        tokens, right = tokens_of(query), dict[str, bool]()
+        for offer in (offer for offers in warm.offered for offer in offers):
+            hit = overlap(tokens, tokens_of(offer.query)) >= MATCHING_JACCARD
+            key = warm.guessed.get(text_key(offer.query))
+            if not hit and key is not None and len(top) >= MATCHING_TOP:
+                pool = self._pool_of(key)
+                hit = pool is not None and set(top[:MATCHING_TOP]) <= set(pool.ids)
+            right[offer.predictor] = right.get(offer.predictor, False) or hit
+        for predictor, hit in right.items():
+            FOLLOW_UPS.labels(predictor, "hit" if hit else "miss").inc()
+        return list(right.items())
+
+    def successors(self, tenant: str, query: str) -> tuple[str, ...]:
+        """What this tenant asked after this very query, another time."""
+        with self._guard:
+            found = self._followed.get((tenant, text_key(query)))
+            return (found[0],) if found else ()
+
+    # ------------------------------------------------------------ guesses
+
+    def may_guess(self, owner: Owner) -> bool:
+        with self._guard:
+            warm = self._sessions.get(owner)
+            return warm is not None and warm.account.may_guess()
+
+    def guessed(self, owner: Owner, query: str, key: Key | None, cpu_ms: float, dropped: bool) -> None:
+        """A guess ended. Costs count whatever became of it."""
+        GUESSES.labels("issued").inc()
+        GUESSED_MS.labels("all").inc(cpu_ms)
+        if dropped:
+            GUESSES.labels("dropped").inc()
+        pool = None if key is None else self._pool_of(key)
+        if pool is None:
+            GUESSED_MS.labels("wasted").inc(cpu_ms)
+        elif pool.guess is not None:
+            pool.guess.cpu_ms = cpu_ms
+        with self._guard:
+            warm = self._sessions.get(owner)
+            if warm is None:
+                return
+            warm.account.issued += 1
+            warm.account.dropped += dropped
+            warm.account.guessed_ms += cpu_ms
+            if key is not None:
+                warm.touched[key] = None
+                warm.guessed[text_key(query)] = key
+                while len(warm.guessed) > GUESSES_KEPT:
+                    warm.guessed.popitem(last=False)
+
+    def guess(self, owner: Owner, query: str) -> Pool | None:
+        """The pool that was guessed for this query, if it is still there."""
+        with self._guard:
+            warm = self._sessions.get(owner)
+            key = warm.guessed.get(text_key(query)) if warm else None
+        return None if key is None else self._pool_of(key)
+
+    def used(self, guess: Guess, saved_ms: float, late: bool) -> None:
+        """A guess was of use, to whichever session."""
+        GUESSES.labels("used").inc()
+        GUESSED_MS.labels("used").inc(guess.cpu_ms)
+        SAVED_MS.observe(saved_ms)
+        if late:
+            GUESSES.labels("late").inc()
+        with self._guard:
+            warm = self._sessions.get(guess.owner)
+            if warm is not None:
+                warm.account.used += 1
+                warm.account.late += late
+                warm.account.used_ms += guess.cpu_ms
+                warm.account.saved_ms += saved_ms
+
+    # ------------------------------------------------------------ reading back
+
+    def forget(self, owner: Owner) -> tuple[Key, ...]:
+        """Everything of a session; returns every pool that it touched."""
+        with self._guard:
+            warm = self._sessions.pop(owner, None)
+            for key, (_, session) in list(self._followed.items()):
+                if (key[0], session) == owner:
+                    del self._followed[key]
+            return tuple(warm.touched) if warm else ()
+
+    def report(self, owner: Owner) -> dict[str, Any]:
+        """`pools` and `prefetch` of a session, JSON-ready."""
+        with self._guard:
+            warm = self._sessions.get(owner) or _Warm()
+            keys, tiers, account = warm.keys, dict(sorted(warm.tiers.items())), warm.account.report()
+        pools = [(key, self._pool_of(key)) for key in keys]
+        return {
+            "pools": {
+                "warm": [
+                    {
+                        "id": key.hex(),
+                        "generation": pool.scope.generation,
+                        "candidates": len(pool.ids),
+                        "bytes": pool.bytes,
+                        "first": key in warm.first,
+                    }
+                    for key, pool in pools
+                    if pool is not None
+                ],
+                "recalls": tiers,
+            },
+            "prefetch": account,
+        }
+
+
+def unused(pool: Pool) -> None:
+    """A pool is gone; if it was a guess, nobody used it."""
+    if pool.guess is not None:
+        GUESSES.labels("unused").inc()
+        GUESSED_MS.labels("wasted").inc(pool.guess.cpu_ms)
+
+
+def _share(part: float, whole: float) -> float | None:
+    return round(part / whole, 4) if whole else None

@@ -1,0 +1,238 @@
+"""What may be asked next: given a query, the goal, what was asked before and the top of the page, returns proposals.
+
+Pure and deterministic: the same moment and beliefs give the same proposals. A proposal names where it came from, what
+of the goal it covers, and the words by which an index can say how many pages it may bring. What a page says moves
+nothing: it can put a name into a proposal, which the reader may leave. Not for counting pages (api/following.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Final
+
+from ranking.text import tokenize
+from sessions.follow_up_settings import DEFAULTS, FollowUpSettings
+
+Idf = Mapping[str, float]
+"""Token -> idf; what is absent says nothing."""
+
+IdfOf = Callable[[tuple[str, ...]], Idf]
+"""What a collection says of these tokens; asked once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One of the best results: its title and the text of it that was shown."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an answer is made. `asked`: earlier queries of the topic; `successors`: what the tenant asked after this
+    very query before, the latest first; `common`: words that say nothing."""
+
+    query: str
+    goal: str = ""
+    asked: tuple[str, ...] = ()
+    pages: tuple[Page, ...] = ()
+    successors: tuple[str, ...] = ()
+    common: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """`covers`: the part of the goal that it is for, "" for none. `telling`: words that its pages hold, all of them."""
+
+    predictor: str
+    query: str
+    why: str
+    covers: str
+    telling: tuple[str, ...]
+    weight: float
+
+
+_CAPITAL: Final = "A-Z\u00c0-\u00de\u0391-\u03a9\u0410-\u042f"
+_WORD: Final = rf"[{_CAPITAL}](?:[\w.+'\u2019-]*[\w+])?"
+_NAME: Final = re.compile(rf"(?<![\w.]){_WORD}(?: (?:(?:of|for|de|la|von|van|der|du) )?{_WORD}){{1,5}}")
+_LISTED: Final = re.compile(r", and |, or | and | or |, ")
+_MARKUP: Final = re.compile(r"\]\([^)\s]*\)|[*_`#|>\[\]]+")
+_CLAUSES: Final = re.compile(
+    r"[,;:?.!]+\s(?:and\s|or\s|but\s)?|\s(?:and|or|but|which|that|who|whose|where|when|while|und|oder|et|ou|y|o)\s"
+)
+_AROUND: Final = 60
+"""Characters on each side of a name in which a list is looked for."""
+
+
+def tokens_of(text: str) -> frozenset[str]:
+    """What two texts are compared by."""
+    return frozenset(tokenize(text))
+
+
+def overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard; 0 where both are empty."""
+    return len(one & other) / len(one | other) if one or other else 0.0
+
+
+def proposals(
+    moment: Moment, idf_of: IdfOf, beliefs: Mapping[str, float], settings: FollowUpSettings = DEFAULTS
+) -> list[Proposal]:
+    """Best first, no two the same, none that was asked already; none of a predictor without a belief."""
+    reader = _Reader(moment, settings)
+    reader.idf = idf_of(reader.words)
+    found = [*reader.from_names(), *reader.from_clauses(), *reader.from_details(), *reader.from_siblings()]
+    found += reader.from_successors()
+    believed = [(beliefs[each.predictor] * each.weight, each) for each in found if each.predictor in beliefs]
+    chosen: list[Proposal] = []
+    known = [tokens_of(text) for text in (moment.query, *moment.asked)]
+    for _, each in sorted(believed, key=lambda item: (-item[0], item[1].query)):
+        own = tokens_of(each.query)
+        if own and all(overlap(own, other) < settings.same for other in known):
+            chosen.append(each)
+            known.append(own)
+    return chosen
+
+
+class _Reader:
+    """One moment, read once."""
+
+    def __init__(self, moment: Moment, settings: FollowUpSettings) -> None:
+        self.moment, self.settings = moment, settings
+        self.idf: Idf = {}
+        self.goal = moment.goal or moment.query
+        self.query = tokens_of(moment.query)
+        self.asked = self.query.union(*map(tokens_of, moment.asked))
+        self.known = self.asked | tokens_of(self.goal)
+        self.pages = [_plain(page, settings.page_characters) for page in moment.pages[: settings.pages]]
+
+    # ------------------------------------------------------------ where proposals come from
+
+    def from_names(self) -> Iterator[Proposal]:
+        """Names in the top pages that nobody asked for yet, with the parts of the goal that no page covers."""
+        left = tokens_of(self.goal).difference(*map(tokens_of, self.pages))
+        mass = self._mass(self.query) or 1.0
+        for name, rank in self.names:
+            own = tokens_of(name)
+            more = self._in_order(self.goal, left - own)
+            weight = min(1.0, self._mass(own - self.known) / mass) / rank
+            why = f"{name} is named in {self.moment.pages[rank - 1].title or 'a result'!r}"
+            covers = " ".join(more)
+            yield Proposal("name", f"{name} {covers}".strip(), why, covers, self._telling(own), weight)
+
+    def from_clauses(self) -> Iterator[Proposal]:
+        """Parts of the goal of which no query asked yet."""
+        parts = [part.strip(" ,;:?.!") for part in _CLAUSES.split(self.goal)]
+        whole = self._mass(tokens_of(self.goal))
+        for part in parts if len(parts) > 1 and whole else ():
+            own = {word for word in tokens_of(part) - self.moment.common if self.idf.get(word, 0.0) > 0}
+            fresh = own - self.asked
+            if len(own) >= self.settings.clause_words and fresh:
+                weight = self._mass(fresh) / whole
+                why = "a part of the goal that was not asked for"
+                yield Proposal("clause", part, why, part, self._telling(own), weight)
+
+    def from_details(self) -> Iterator[Proposal]:
+        """The query with the pair of new words that its pages use most."""
+        mass = self._mass(self.query) or 1.0
+        for pair in self.pairs:
+            text = " ".join(pair)
+            weight = min(1.0, self._mass(pair) / mass) / 2
+            why = f"the pages say {text!r} beside it"
+            yield Proposal("detail", f"{self.moment.query} {text}", why, "", self._telling(pair), weight)
+
+    def from_siblings(self) -> Iterator[Proposal]:
+        """The same question of what stands in a list with a name of the query."""
+        for name, other in self.listed:
+            query = self.moment.query.replace(name, other)
+            telling = self._telling(tokens_of(other))
+            yield Proposal("sibling", query, f"{other} stands in a list with {name}", "", telling, 0.5)
+
+    def from_successors(self) -> Iterator[Proposal]:
+        for text in self.moment.successors:
+            yield Proposal("successor", text, "asked next another time", "", self._telling(tokens_of(text)), 1.0)
+
+    # ------------------------------------------------------------ reading pages
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Whose idf is needed."""
+        names = (name for name, _ in self.names)
+        texts = [self.moment.query, self.moment.goal, *names, *(other for _, other in self.listed)]
+        pairs = (word for pair in self.pairs for word in pair)
+        return tuple(dict.fromkeys((*(word for text in texts for word in tokenize(text)), *pairs)))
+
+    @cached_property
+    def names(self) -> list[tuple[str, int]]:
+        """(name, rank of the best page with it): names of several words that say something new, in order."""
+        found: dict[str, int] = {}
+        for rank, text in enumerate(self.pages, start=1):
+            for name in _names_of(text, self.moment.common):
+                if name not in found and not tokens_of(name) <= self.known:
+                    found[name] = rank
+        return list(found.items())[: self.settings.names]
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pair of words in a row, neither of them known, that stands there most often; or none."""
+        counts: Counter[tuple[str, str]] = Counter()
+        known = self.known | self.moment.common
+        for text in self.pages:
+            row = ["" if word in known or len(word) < 3 else word for word in tokenize(text)]
+            counts.update(pair for pair in pairwise(row) if pair[0] and pair[1] and pair[0] != pair[1])
+        often = [pair for pair, count in counts.items() if count >= self.settings.bigrams]
+        return sorted(often, key=lambda pair: (-counts[pair], pair))[:1]
+
+    @cached_property
+    def listed(self) -> list[tuple[str, str]]:
+        """(word of the query, what stands beside it in a list of the best page): both with a capital."""
+        found: dict[tuple[str, str], None] = {}
+        names = [word for word in re.findall(_WORD, self.moment.query) if word.lower() not in self.moment.common]
+        for text in self.pages[:1]:
+            for name in names:
+                at = text.find(name)
+                around = text[max(0, at - _AROUND) : at + len(name) + _AROUND] if at >= 0 else ""
+                parts = [part.split() for part in _LISTED.split(around)]
+                for left, right in pairwise(part for part in parts if part):
+                    for one, other in ((left[-1], right[0]), (right[0], left[-1])):
+                        other = other.strip(".;:()")
+                        if one == name and re.fullmatch(_WORD, other) and not tokens_of(other) <= self.known:
+                            found[name, other] = None
+        return list(found)[:1]
+
+    # ------------------------------------------------------------ words
+
+    def _mass(self, tokens: Iterable[str]) -> float:
+        return sum(sorted(max(0.0, self.idf.get(token, 0.0)) for token in tokens))
+
+    def _telling(self, tokens: Iterable[str]) -> tuple[str, ...]:
+        """The two that say most: pages with both are what the proposal is after."""
+        return tuple(sorted(tokens, key=lambda token: (-self.idf.get(token, 0.0), token))[:2])
+
+    def _in_order(self, text: str, wanted: frozenset[str]) -> list[str]:
+        """Words of a text whose tokens are wanted, those that say most, as they stand there."""
+        says = [word for word in wanted - self.moment.common if self.idf.get(word, 0.0) > 0]
+        telling = sorted(says, key=lambda word: (-self.idf[word], word))[: self.settings.added_words]
+        kept = [word.strip(".,;:?!\"'()") for word in text.split() if tokens_of(word) & {*telling}]
+        return kept[: self.settings.added_words]
+
+
+def _names_of(text: str, common: frozenset[str]) -> list[str]:
+    """Names of two words and more; a sentence's first word is none of them when it says nothing."""
+    found = []
+    for match in _NAME.finditer(text):
+        parts = match[0].split()
+        while parts and parts[0].lower() in common:
+            parts.pop(0)
+        if len(parts) > 1:
+            found.append(" ".join(parts))
+    return found
+
+
+def _plain(page: Page, characters: int) -> str:
+    return _MARKUP.sub(" ", f"{page.title}. {page.text[:characters]}")

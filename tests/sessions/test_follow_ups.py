@@ -1,0 +1,147 @@
+"""What may be asked next, from what an answer shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ranking.stopwords import ENGLISH
+from sessions.follow_up_settings import DEFAULTS, PREDICTORS
+from sessions.follow_ups import Moment, Page, Proposal, overlap, proposals, tokens_of
+from sessions.predictors import Predictors
+
+BELIEFS = Predictors().beliefs()
+FILM = Page(
+    "Inception",
+    "Inception is a film of 2010, written by **Christopher Nolan**, produced with [Emma Thomas](https://x.org/Emma).",
+)
+QUESTION = "Who directed the film Inception, and where was the director born?"
+
+
+def idf_of(tokens: tuple[str, ...]) -> Mapping[str, float]:
+    """Long words say more than short ones; stop words nothing."""
+    return {token: float(len(token)) for token in tokens if token not in ENGLISH}
+
+
+def proposed(moment: Moment, beliefs: Mapping[str, float] = BELIEFS) -> list[Proposal]:
+    return proposals(moment, idf_of, beliefs)
+
+
+def of(predictor: str, moment: Moment) -> list[str]:
+    return [each.query for each in proposed(moment) if each.predictor == predictor]
+
+
+def test_names_that_nobody_asked_for_with_what_is_left_of_the_goal() -> None:
+    """The bridge of a question of two hops."""
+    moment = Moment(QUESTION, pages=(FILM,), common=ENGLISH)
+    assert of("name", moment)[0] == "Christopher Nolan directed director born"
+    found = next(each for each in proposed(moment) if each.predictor == "name")
+    assert found.covers == "directed director born"
+    assert set(found.telling) == {"christopher", "nolan"}
+    assert "Inception" in found.why
+
+
+def test_names_that_were_asked_for_are_none() -> None:
+    """In this query, an earlier one, or the goal; and single words are no names."""
+    for asked in (
+        Moment("Christopher Nolan and Emma Thomas", pages=(FILM,), common=ENGLISH),
+        Moment("film", asked=("emma thomas", "christopher nolan"), pages=(FILM,), common=ENGLISH),
+        Moment("film", goal="christopher nolan or emma thomas", pages=(FILM,), common=ENGLISH),
+    ):
+        assert of("name", asked) == []
+    assert of("name", Moment("film", pages=(Page("Paris", "The Seine. The Louvre."),), common=ENGLISH)) == []
+
+
+def test_parts_of_the_goal_that_were_not_asked_for() -> None:
+    """A clause is asked for once one query had its words."""
+    goal = "Compare the license of redis, the clustering of redis, and its persistence format"
+    assert of("clause", Moment("license of redis", goal=goal, common=ENGLISH)) == ["its persistence format", "the clustering of redis"]  # fmt: skip
+    asked = Moment("license of redis", goal=goal, asked=("clustering redis",), common=ENGLISH)
+    assert of("clause", asked) == ["its persistence format"]
+    assert of("clause", Moment("event loop", common=ENGLISH)) == []
+
+
+def test_the_pair_of_words_that_pages_use_beside_the_query() -> None:
+    """More than once, and neither of them in the query."""
+    page = Page("Loops", "The selector policy runs. A selector policy of the loop; one selector policy each.")
+    assert of("detail", Moment("event loop", pages=(page,), common=ENGLISH)) == ["event loop selector policy"]
+    once = Page("Loops", "The selector policy runs.")
+    assert of("detail", Moment("event loop", pages=(once,), common=ENGLISH)) == []
+
+
+def test_what_stands_in_a_list_with_a_name_of_the_query() -> None:
+    """The same question, of the sibling."""
+    page = Page("Databases", "Stores such as Redis, Valkey and Memcached keep values in memory.")
+    assert of("sibling", Moment("license of Redis", pages=(page,), common=ENGLISH)) == ["license of Valkey"]
+
+
+def test_what_was_asked_next_another_time() -> None:
+    """As it was written then."""
+    assert of("successor", Moment("event loop", successors=("uvloop speed",))) == ["uvloop speed"]
+
+
+def test_nothing_is_proposed_twice_or_again() -> None:
+    """Two queries of the same tokens are one; predictors that are switched off propose nothing."""
+    moment = Moment(
+        "event loop", asked=("uvloop speed test",), successors=("uvloop speed test now", "Loop event", "new")
+    )
+    assert [each.query for each in proposed(moment)] == ["new"]
+    assert proposed(moment, {}) == []
+
+
+TEXTS = st.text("ABab ,.[]()*`'\u00e9\u4e00-\n", max_size=80)
+PAGES = st.lists(st.builds(Page, TEXTS, TEXTS), max_size=4).map(tuple)
+MOMENTS = st.builds(Moment, TEXTS, TEXTS, st.lists(TEXTS, max_size=3).map(tuple), PAGES, st.lists(TEXTS, max_size=2).map(tuple), st.just(ENGLISH))  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(MOMENTS)
+def test_any_moment_has_distinct_new_proposals_the_same_each_time(moment: Moment) -> None:
+    """Whatever pages and queries hold."""
+    found = proposed(moment)
+    assert found == proposed(moment)
+    said = [tokens_of(text) for text in (moment.query, *moment.asked)]
+    for each in found:
+        assert each.predictor in PREDICTORS
+        assert 0 <= each.weight <= 1
+        own = tokens_of(each.query)
+        assert own
+        assert all(overlap(own, other) < DEFAULTS.same for other in said)
+        said.append(own)
+
+
+def test_a_long_page_is_read_to_a_point() -> None:
+    """What a page says beyond that costs nothing and proposes nothing."""
+    page = Page("", "x " * DEFAULTS.page_characters + "Christopher Nolan")
+    assert of("name", Moment("film", pages=(page,), common=ENGLISH)) == []
+
+
+# ---------------------------------------------------------------- beliefs
+
+
+def test_a_belief_is_the_mean_of_the_posterior() -> None:
+    """One hit and three misses before there is data."""
+    predictors = Predictors()
+    assert predictors.beliefs()["name"] == pytest.approx(0.25)
+    for hit in (True, False, False, False):
+        predictors.count("name", hit)
+    assert predictors.beliefs()["name"] == pytest.approx(2 / 8)
+    assert predictors.report()["name"] == {"trials": 4, "hits": 1, "belief": 0.25, "on": True}
+
+
+def test_a_predictor_that_does_not_pay_is_switched_off() -> None:
+    """Below .15, and not before fifty trials; another is not judged by it."""
+    predictors = Predictors()
+    for _ in range(49):
+        predictors.count("clause", False)
+    assert "clause" in predictors.beliefs()
+    predictors.count("clause", False)
+    assert "clause" not in predictors.beliefs()
+    assert predictors.report()["clause"]["on"] is False
+    assert "name" in predictors.beliefs()
+    for number in range(60):
+        predictors.count("detail", number % 5 == 0)
+    assert "detail" in predictors.beliefs()
