@@ -6,12 +6,18 @@ Shared by all stores, so that they can only differ in how they keep things.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from sessions.bounds import Folded, compact, overflow
 from sessions.branching import find
 from sessions.events import Branch, Draft, Event, Session, place
+from sessions.ledger import Ledger, advance, cuts_of
 from sessions.settings import SessionSettings
+from sessions.store import Snapshot
+
+SnapshotT = TypeVar("SnapshotT", bound=Snapshot)
 
 
 def started(
@@ -56,6 +62,45 @@ def asked(session: Session, events: Sequence[Event], objective: str | None) -> S
     if (query, objective) == (session.first_query, session.objective):
         return session
     return replace(session, first_query=query, objective=objective)
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A session after a commit. `asked`: its head changed (first query or objective). `folded`: what was folded and
+    forgotten, if anything was."""
+
+    session: Session
+    ledger: Ledger
+    summary: Ledger
+    revision: int
+    asked: bool
+    folded: Folded | None
+
+    def of(self, before: SnapshotT) -> SnapshotT:
+        """The snapshot that this makes of the one before."""
+        return replace(before, session=self.session, ledger=self.ledger, summary=self.summary, revision=self.revision)
+
+
+def grown(
+    before: Snapshot,
+    events: Sequence[Event],
+    objective: str | None,
+    now: float,
+    settings: SessionSettings,
+    kept: Callable[[int], Sequence[Event]],
+) -> Growth:
+    """The session with these events, within its bounds. `kept(horizon)` reads the stored events up to a seq."""
+    asking = asked(before.session, events, objective)
+    cuts = cuts_of(before.branches)
+    ledger, summary, revision = advance(before.ledger, events, cuts), before.summary, before.revision
+    changed = asking != before.session
+    folding = overflow(ledger, summary.seq, settings)
+    folded = None
+    if folding:
+        folded = compact(summary, [*kept(folding.horizon), *events], ledger, folding, cuts)
+        summary, ledger = folded.summary, folded.ledger
+    revision += changed + (folded is not None)
+    return Growth(touched(asking, now, settings), ledger, summary, revision, changed, folded)
 
 
 def check_branches(drafts: Sequence[Draft], branches: Sequence[Branch]) -> None:

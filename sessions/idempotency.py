@@ -20,7 +20,7 @@ import orjson
 
 from sessions.errors import RequestConflict
 from sessions.names import new_owner
-from sessions.settings import SessionSettings
+from sessions.settings import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SessionSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,19 @@ class Running:
 
 
 Outcome = Fresh | Replay | Conflict | Running
+
+
+def poll(ask: Callable[[], Outcome], deadline: float) -> Outcome:
+    """What `ask` says, once it is not Running: for the one thread of a process that may answer, while another process
+    does. `deadline` as in Flights.begin."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        outcome = ask()
+        left = deadline - time.monotonic()
+        if not isinstance(outcome, Running) or left <= 0:
+            return outcome
+        time.sleep(min(pause, left))
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 def other_body(claim: Claim) -> RequestConflict:

@@ -48,12 +48,23 @@ class SessionSettings:
         660.0, "s", "longest budget.ms and a minute: an owner that never reported is given up"
     )
     busy_seconds: float = row(1.0, "s", "wait for SQLite's write lock; a commit holds it about 1 ms")
+    redis_connect_seconds: float = row(
+        0.1, "s", "to connect, and to ask whether Redis is back: a search must not wait for its session"
+    )
+    redis_read_seconds: float = row(
+        0.5, "s", "for an answer of Redis: a full log takes it some 5 ms, and another process may be at its turn"
+    )
+    redis_pause_seconds: float = row(1.0, "s", "so long nothing is asked of a Redis that did not answer")
     cached_exposures: int = row(100_000, "ids", "folded sessions kept in this process: about 100 MB at most")
     sweep_seconds: float = row(30.0, "s", "how often a commit also erases what has expired")
     sweep_rows: int = row(500, "rows", "erased per sweep: keeps the write lock below 10 ms")
 
 
 DEFAULTS: Final = SessionSettings()
+
+FIRST_PAUSE_SECONDS: Final = 0.005
+LONGEST_PAUSE_SECONDS: Final = 0.1
+"""Between two looks at a request that another process answers; each pause is twice the one before."""
 
 COUNTED_CALLS: Final = 2_000
 """calls_ago saturates here: demotion, which halves every 6 calls by default, has long decayed."""

@@ -8,10 +8,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import replace
+from typing import TypeVar
 
 from sessions.store import Snapshot
 
 Key = tuple[str, str]
+
+
+SnapshotT = TypeVar("SnapshotT", bound=Snapshot)
 
 
 class Snapshots:
@@ -52,7 +56,7 @@ class Snapshots:
                 self._weight -= _weight(gone)
 
 
-def until(snapshot: Snapshot, expires: float) -> Snapshot:
+def until(snapshot: SnapshotT, expires: float) -> SnapshotT:
     """The same, expiring then."""
     if snapshot.session.expires == expires:
         return snapshot

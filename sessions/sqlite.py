@@ -16,7 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ranking.ports import Clock
-from sessions.bounds import compact, overflow
 from sessions.branching import forked, merged, splits
 from sessions.clock import SystemClock
 from sessions.codec import (
@@ -25,10 +24,10 @@ from sessions.codec import (
     encode_event,
     encode_session,
 )
-from sessions.commits import asked, check_branches, placed, started, touched
+from sessions.commits import check_branches, grown, placed, started, touched
 from sessions.errors import SessionStoreError
 from sessions.events import MAIN, TRUNK, Branch, Draft, Event, Session
-from sessions.idempotency import Claim, Conflict, Flights, Outcome, Replay, Running, other_body
+from sessions.idempotency import Claim, Conflict, Flights, Outcome, Replay, other_body, poll
 from sessions.ledger import EMPTY, advance, cuts_of
 from sessions.names import checked, new_session_id
 from sessions.settings import DEFAULTS, SessionSettings
@@ -130,19 +129,17 @@ class SqliteSessionStore:
         return self._flights.begin(tenant, request_id, body, wait, self._look)
 
     def _look(self, claim: Claim, deadline: float) -> Outcome:
-        """For the one thread of this process that may answer; other processes are seen by their claims."""
-        pause = 0.005
-        while True:
-            with self._file.reading() as connection:
-                outcome = known(connection, claim, self._clock.now())
-            if outcome is None:
-                with self._file.writing(durable=False) as connection:
-                    now = self._clock.now()
-                    return known(connection, claim, now) or take(connection, claim, now + self._settings.claim_seconds)
-            if not isinstance(outcome, Running) or time.monotonic() >= deadline:
-                return outcome
-            time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
-            pause = min(2 * pause, 0.1)
+        return poll(lambda: self._asked(claim), deadline)
+
+    def _asked(self, claim: Claim) -> Outcome:
+        """What the file knows of the request; if nothing, it is this claim's now."""
+        with self._file.reading() as connection:
+            outcome = known(connection, claim, self._clock.now())
+        if outcome is not None:
+            return outcome
+        with self._file.writing(durable=False) as connection:
+            now = self._clock.now()
+            return known(connection, claim, now) or take(connection, claim, now + self._settings.claim_seconds)
 
     def abandon(self, claim: Claim) -> None:
         try:
@@ -321,28 +318,26 @@ class SqliteSessionStore:
     ) -> Snapshot:
         """Writes the events, and folds what is beyond the bounds."""
         number = before.incarnation
+        growth = grown(
+            before,
+            events,
+            objective,
+            now,
+            self._settings,
+            lambda horizon: events_between(connection, number, before.summary.seq, horizon),
+        )
         connection.executemany(
             "INSERT INTO events VALUES (?, ?)", [(key_of(number, event.seq), encode_event(event)) for event in events]
         )
-        asking = asked(before.session, events, objective)
-        session = touched(asking, now, self._settings)
-        cuts = cuts_of(before.branches)
-        ledger, summary, revision = advance(before.ledger, events, cuts), before.summary, before.revision
-        if asking != before.session:
-            head = encode_session(session, before.branches)
+        if growth.asked:
+            head = encode_session(growth.session, before.branches)
             connection.execute("UPDATE sessions SET head = ? WHERE number = ?", (head, number))
-            revision += 1
-        folding = overflow(ledger, summary.seq, self._settings)
-        if folding:
-            old = events_between(connection, number, summary.seq, folding.horizon)
-            folded = compact(summary, old, ledger, folding, cuts)
-            summary, ledger = folded.summary, folded.ledger
-            write_summary(connection, number, summary, folded.written, folded.removed, folded.dropped)
+        if growth.folded:
+            write_summary(connection, number, growth.folded)
             connection.execute(
-                "DELETE FROM events WHERE key > ? AND key <= ?", (key_of(number, 0), key_of(number, folding.horizon))
+                "DELETE FROM events WHERE key > ? AND key <= ?", (key_of(number, 0), key_of(number, growth.summary.seq))
             )
-            revision += 1
-        return replace(before, session=session, ledger=ledger, summary=summary, revision=revision)
+        return growth.of(before)
 
     def _insert(self, connection: sqlite3.Connection, session: Session) -> int:
         cursor = connection.execute(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from sessions.bounds import Item
+from sessions.bounds import Folded, Item
 from sessions.codec import (
     decode_digest,
     decode_event,
@@ -117,26 +117,20 @@ def summary_of(connection: sqlite3.Connection, number: int) -> Ledger:
     )
 
 
-def write_summary(
-    connection: sqlite3.Connection,
-    number: int,
-    summary: Ledger,
-    written: Iterable[Item],
-    removed: Iterable[Item],
-    dropped: Iterable[TrailKey],
-) -> None:
+def write_summary(connection: sqlite3.Connection, number: int, folded: Folded) -> None:
+    summary = folded.summary
     connection.execute("INSERT OR REPLACE INTO digests VALUES (?, ?)", (number, encode_digest(summary)))
     connection.executemany(
         "DELETE FROM entries WHERE number = ? AND branch = ? AND reader = ? AND era = ?",
-        [(number, *key) for key in dropped],
+        [(number, *key) for key in folded.dropped],
     )
     connection.executemany(
         "DELETE FROM entries WHERE number = ? AND branch = ? AND reader = ? AND era = ? AND shelf = ? AND document = ?",
-        [(number, *item.key, item.shelf, item.document) for item in removed],
+        [(number, *item.key, item.shelf, item.document) for item in folded.removed],
     )
     connection.executemany(
         "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(number, *item.key, item.shelf, item.document, _entry(summary, item)) for item in written],
+        [(number, *item.key, item.shelf, item.document, _entry(summary, item)) for item in folded.written],
     )
 
 

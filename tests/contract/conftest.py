@@ -17,6 +17,7 @@ from sessions.store import SessionStore
 from tests.contract.builders import LAYOUTS, local, memory
 from tests.contract.samples import CORPUS, HashingEmbedder
 from tests.contract.session_stores import STORES
+from tests.redis_server import RedisServer
 from tests.sessions.logs import StoppedClock
 
 # ---------------------------------------------------------------- SearchIndex
@@ -52,9 +53,14 @@ def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., SessionStore]]:
     """Opens the store with given settings and clock; closes what was opened."""
     stores: list[SessionStore] = []
+    url = ""
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        server.flush()
+        url = server.url
 
     def make(clock: Clock | None = None, **settings: Any) -> SessionStore:
-        store = STORES[request.param](tmp_path, replace(DEFAULTS, **settings), clock or StoppedClock())
+        store = STORES[request.param](tmp_path, url, replace(DEFAULTS, **settings), clock or StoppedClock())
         stores.append(store)
         return store
 

@@ -10,15 +10,18 @@ from ranking.ports import Clock
 from sessions.events import Draft
 from sessions.idempotency import Claim, Fresh
 from sessions.memory import MemorySessionStore
+from sessions.redis import RedisSessionStore
 from sessions.settings import SessionSettings
 from sessions.sqlite import SqliteSessionStore
 from sessions.store import Committed, SessionStore, Snapshot
 
-Open = Callable[[Path, SessionSettings, Clock], SessionStore]
+Open = Callable[[Path, str, SessionSettings, Clock], SessionStore]
+"""The path is a folder, the text the URL of a Redis."""
 
 STORES: dict[str, Open] = {
-    "memory": lambda folder, settings, clock: MemorySessionStore(settings, clock),
-    "sqlite": lambda folder, settings, clock: SqliteSessionStore(folder / "sessions.sqlite", settings, clock),
+    "memory": lambda folder, url, settings, clock: MemorySessionStore(settings, clock),
+    "redis": lambda folder, url, settings, clock: RedisSessionStore(url, settings, clock),
+    "sqlite": lambda folder, url, settings, clock: SqliteSessionStore(folder / "sessions.sqlite", settings, clock),
 }
 
 

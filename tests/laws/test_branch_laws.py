@@ -12,15 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessions.events import Draft, Event
 from sessions.memory import MemorySessionStore
+from sessions.redis import RedisSessionStore
 from sessions.settings import DEFAULTS
 from sessions.sqlite import SqliteSessionStore
 from sessions.store import SessionStore
 from tests.contract.session_stores import call, loaded
+from tests.redis_server import BINARY, RedisServer
 from tests.sessions.branch_oracle import BranchOracle
 from tests.sessions.logs import search
 
@@ -35,13 +38,24 @@ SMALL = replace(DEFAULTS, live_events=4, fold_step=2)
 ROOMY = DEFAULTS
 
 
+@pytest.fixture(scope="module")
+def url(request: pytest.FixtureRequest) -> str | None:
+    """Of a Redis, where there is one."""
+    server: RedisServer | None = request.getfixturevalue("redis_server") if BINARY else None
+    return server.url if server else None
+
+
 @contextmanager
-def stores(*bounds: Any) -> Iterator[list[SessionStore]]:
-    """Of each of these settings a memory store and an SQLite store."""
+def stores(url: str | None, *bounds: Any) -> Iterator[list[SessionStore]]:
+    """Of each of these settings a memory store, an SQLite store, and one in Redis if there is a Redis."""
     with tempfile.TemporaryDirectory() as folder:
         opened: list[SessionStore] = []
         for number, limits in enumerate(bounds):
             opened += [MemorySessionStore(limits), SqliteSessionStore(Path(folder) / f"{number}.sqlite", limits)]
+            if url:
+                database = RedisSessionStore(f"{url}?db={number}", limits)
+                opened.append(database)
+                database.delete("t", "s")
         try:
             yield opened
         finally:
@@ -91,11 +105,13 @@ def log_of(store: SessionStore) -> list[Event]:
 
 @COMMON
 @given(STEPS)
-def test_every_branch_knows_what_counting_by_hand_gives(steps: list[tuple[int, int, int, bool]]) -> None:
+def test_every_branch_knows_what_counting_by_hand_gives(
+    url: str | None, steps: list[tuple[int, int, int, bool]]
+) -> None:
     """Forks of forks, of the past, merges there and back: seen, hints, queries and feedback, in both stores, with the
     log whole and with most of it folded."""
     oracle = BranchOracle()
-    with stores(ROOMY, SMALL) as opened:
+    with stores(url, ROOMY, SMALL) as opened:
         names = run(steps, opened, oracle)
         log = log_of(opened[0])
         for store in opened:
@@ -118,16 +134,16 @@ def test_every_branch_knows_what_counting_by_hand_gives(steps: list[tuple[int, i
 
 @COMMON
 @given(STEPS, st.integers(0, 30))
-def test_as_of_is_what_was_known_then(steps: list[tuple[int, int, int, bool]], seq: int) -> None:
+def test_as_of_is_what_was_known_then(url: str | None, steps: list[tuple[int, int, int, bool]], seq: int) -> None:
     """Also for what was merged since: the past does not know of it."""
     oracle = BranchOracle()
-    with stores(ROOMY) as opened:
+    with stores(url, ROOMY) as opened:
         names = run(steps, opened, oracle)
         log = log_of(opened[0])
         seq = min(seq, len(log))
-        history = opened[1].history("t", "s")
+        history = opened[-1].history("t", "s")
         assert history is not None
-        snapshot = replace(loaded(opened[1]), ledger=history.ledger(as_of=seq))
+        snapshot = replace(loaded(opened[-1]), ledger=history.ledger(as_of=seq))
         for branch in names:
             state = snapshot.state(branch=branch)
             assert {name: item.seq for name, item in state.seen.items()} == {
@@ -143,16 +159,16 @@ def test_as_of_is_what_was_known_then(steps: list[tuple[int, int, int, bool]], s
     st.randoms(use_true_random=False),
 )
 def test_merges_in_any_order_and_repeated_are_equal(
-    steps: list[tuple[int, int, int, bool]], pairs: list[tuple[int, int]], random: Any
+    url: str | None, steps: list[tuple[int, int, int, bool]], pairs: list[tuple[int, int]], random: Any
 ) -> None:
     """At one seq, whatever was forked and merged before: the order in which merges arrive changes nothing."""
-    with stores(ROOMY, ROOMY) as opened:
+    with stores(url, ROOMY, ROOMY) as opened:
         names = run(steps, opened, BranchOracle())
         merges = [(names[one % len(names)], names[two % len(names)]) for one, two in pairs]
         merges = [pair for pair in merges if pair[0] != pair[1]]
         other = merges * 2
         random.shuffle(other)
-        straight, shuffled = opened[1], opened[3]
+        straight, shuffled = opened[1], opened[-1]
         for store, order in ((straight, merges), (shuffled, other)):
             for source, into in order:
                 store.merge("t", "s", source=source, into=into)
@@ -164,10 +180,10 @@ def test_merges_in_any_order_and_repeated_are_equal(
 @COMMON
 @given(STEPS, STEPS, st.integers(0, 40))
 def test_a_fork_sees_nothing_that_its_source_does_later(
-    before: list[tuple[int, int, int, bool]], after: list[tuple[int, int, int, bool]], choice: int
+    url: str | None, before: list[tuple[int, int, int, bool]], after: list[tuple[int, int, int, bool]], choice: int
 ) -> None:
     """Commits elsewhere, forks and merges between other branches: nothing that is not merged into it reaches it."""
-    with stores(ROOMY) as opened:
+    with stores(url, ROOMY) as opened:
         names = run(before, opened, BranchOracle())
         source = names[choice % len(names)]
         for store in opened:

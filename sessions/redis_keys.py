@@ -1,0 +1,52 @@
+"""How sessions are called in Redis: given a tenant and an id, returns the names of its keys.
+
+The keys of one session share a hash tag, so they lie on one node. A request id is known before its session is, so it
+has a key of its own, and so has a tenant's list. Names from outside are written in ASCII without braces, and long ones
+as their hash. Not for what is under the keys (redis_scripts.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+PREFIX: Final = "forage"
+
+LONGEST_NAME: Final = 200
+"""Characters of a name that is written out."""
+
+
+class SessionKeys(NamedTuple):
+    """`session`: a hash. `events`: a list, from the summary's seq on. `summary`: a hash, by entry. `kept`: a sorted set
+    of the keys that are erased with it, by when they expire. `listing`: a sorted set of the tenant's sessions."""
+
+    session: str
+    events: str
+    summary: str
+    kept: str
+    listing: str
+
+
+def session_keys(tenant: str, session_id: str) -> SessionKeys:
+    tag = f"{PREFIX}:{{{name(tenant)}:{name(session_id)}}}"
+    return SessionKeys(f"{tag}:session", f"{tag}:events", f"{tag}:summary", f"{tag}:kept", listing_key(tenant))
+
+
+def answer_key(tenant: str, session_id: str, number: int, seq: int) -> str:
+    """`number` is the session's incarnation."""
+    return f"{PREFIX}:{{{name(tenant)}:{name(session_id)}}}:answer:{number}:{seq}"
+
+
+def listing_key(tenant: str) -> str:
+    return f"{PREFIX}:{{{name(tenant)}}}:sessions"
+
+
+def request_key(tenant: str, request_id: str) -> str:
+    return f"{PREFIX}:{{{name(tenant)}:{name(request_id)}}}:request"
+
+
+def name(text: str) -> str:
+    """Letters, digits, `_.-~` and percent signs; another text has another name."""
+    written = quote(text, safe="", errors="surrogatepass")
+    return written if len(written) <= LONGEST_NAME else "%%" + hashlib.sha256(written.encode("ascii")).hexdigest()
