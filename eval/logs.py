@@ -31,12 +31,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One recorded session. `topic`: what it is about, the unit of tests; `gold`: evidence for all of the session."""
+    """One recorded session. `topic`: what it is about, the unit of tests; `goal`: that in words, where the log has it;
+    `gold`: evidence for all of the session."""
 
     id: str
     topic: str
     turns: tuple[Turn, ...]
     gold: tuple[str, ...] = ()
+    goal: str = ""
 
 
 def read_logs(folder: Path) -> tuple[TestCollection, tuple[Log, ...]]:
@@ -83,7 +85,7 @@ def _log(row: Mapping[str, Any], qrels: Mapping[str, Mapping[str, int]], where: 
         )
         gold = tuple(str(document) for document in row.get("gold", ()))
         topic = row.get("target_query_id") if gold else row.get("topic")
-        return Log(str(row["session_id"]), str(topic or row["session_id"]), read, gold)
+        return Log(str(row["session_id"]), str(topic or row["session_id"]), read, gold, str(row.get("goal") or ""))
     except (KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"{where}: not a session with turns that have a query ({error!r})") from None
 

@@ -96,7 +96,7 @@ def sample(logs: tuple[Log, ...], plan: Plan) -> tuple[Log, ...]:
 
 
 def _ask(engine: Engine, collection: str, system: System, log: Log) -> Trajectory:
-    desk = Desk(engine, system, collection)
+    desk = Desk(engine, system, collection, log.goal)
     try:
         asked = [Asked(turn.query) for turn in log.turns]
         return Trajectory(log.id, tuple(call_of(each, desk.search(each)) for each in asked))

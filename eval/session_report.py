@@ -148,11 +148,11 @@ def system_table(body: Mapping[str, Any]) -> list[list[str]]:
     rows = [["system", *shown, "difference", "95 % interval", "p (Holm)", "worst cell"]]
     for name, system in body["systems"].items():
         test = body["tests"][body["deciding"]].get(name)
-        low = system["worst"]
+        low, means = system["worst"], system["measures"]
         rows.append(
             [
                 name,
-                *(f"{system['measures'].get(measure, 0.0):.3f}" for measure in shown),
+                *(f"{means[measure]:.3f}" if measure in means else "-" for measure in shown),
                 points(test["difference"]) if test else "",
                 f"{points(test['low'])} to {points(test['high'])}" if test else "",
                 f"{test['p_holm']:.4f}" if test else "",

@@ -136,7 +136,7 @@ def _run(
     place: tuple[int, int],
 ) -> list[Trajectory]:
     def one(task: Task) -> Trajectory:
-        desk = Desk(engine, cell.system, collection)
+        desk = Desk(engine, cell.system, collection, task.question)
         try:
             return run_task(desk, cell.agent, task, plan.calls, plan.seed, cell.reader)
         finally:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.engine import Engine
+from api.session_door import Reply
 from api.settings import Settings
 from eval.agents.view import Asked
 from eval.errors import RunError, SessionRunError
@@ -141,3 +142,41 @@ def test_a_client_that_leaves_out_what_it_was_shown(engine: Engine, data: Path) 
     assert len(first.shown) == 3
     assert desk.search(Asked("harbour")).shown == ()
     assert desk.search(Asked("harbour", reader="other")).shown == first.shown
+
+
+def test_a_degraded_answer_is_no_measurement(engine: Engine, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session whose store failed was stateless: asked again, and refused when it stays so."""
+    name = next(each["name"] for each in engine.list_collections("default")["collections"] if "small" in each["name"])
+    desk = Desk(engine, system_of("session"), name)
+    real, calls = engine.search, [0]
+
+    def failing(times: int) -> Any:
+        def search(payload: Any, tenant: str) -> Reply:
+            calls[0] += 1
+            reply = real(payload, tenant)
+            if calls[0] > times:
+                return reply
+            body = json.loads(reply.body)
+            body["trace"]["degraded"] = ["session"]
+            return Reply(json.dumps(body).encode())
+
+        return search
+
+    monkeypatch.setattr(engine, "search", failing(2))
+    assert desk.search(Asked("harbour")).shown
+    calls[0] = 0
+    monkeypatch.setattr(engine, "search", failing(3))
+    with pytest.raises(SessionRunError, match="without session"):
+        desk.search(Asked("plants"))
+    desk.close()
+
+
+def test_an_objective_is_sent_only_by_systems_that_tell_it(engine: Engine, data: Path) -> None:
+    """It is then the session's goal."""
+    name = next(each["name"] for each in engine.list_collections("default")["collections"] if "small" in each["name"])
+    for system, expected in (("session:objective=true", "who built the harbour"), ("session", "harbour")):
+        desk = Desk(engine, system_of(system), name, "who built the harbour")
+        desk.search(Asked("harbour"))
+        (found,) = engine.sessions.list("default")["sessions"]
+        assert engine.sessions.read(found["id"], "default")["profile"]["goal"] == expected
+        desk.close()

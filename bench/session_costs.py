@@ -1,0 +1,199 @@
+"""What a session costs in one process: the parts of bench/sessions.py that need no server.
+
+Every figure is a ratio of medians taken in turns. A query is never asked twice where its cost is measured: of two kinds
+of call the one that came second would find what the first left in the pools, so each kind has queries of its own, and
+in a second engine they change places. Not for load (session_load.py).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from api.engine import Engine
+from api.settings import Settings
+from bench.measure import median, private_mb
+from bench.redis import used_bytes
+
+TENANT: Final = "default"
+EVENTS: Final = 500
+BLOCK: Final = 10
+PARALLEL: Final = 16
+MS: Final = 1_000
+KIB: Final = 1_024
+SESSION_CALLS: Final = 50
+FORKS: Final = 20
+IDLE_S: Final = 0.4
+"""Pause in which follow-ups can be warmed: an agent thinks longer."""
+SEED: Final = 20_26
+NEAR: Final[dict[str, Any]] = {"reuse": "near"}
+"""Asks for candidates of a near query's pool."""
+
+Timings = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where engines are opened. `redis`: URL, None: SQLite."""
+
+    folder: Path
+    redis: str | None
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        engine = Engine(Settings(data=self.folder, redis_url=self.redis))
+        try:
+            engine.warm_up()
+            yield engine
+        finally:
+            engine.close()
+
+    def stored_bytes(self) -> int:
+        """Of all sessions."""
+        if self.redis is not None:
+            return used_bytes(self.redis)
+        return sum(path.stat().st_size for path in self.folder.glob("sessions.sqlite*"))
+
+
+def variants(texts: Sequence[str], count: int) -> list[str]:
+    """Queries on the same topics as `texts`, none twice: some words left out, others moved."""
+    chance, made = random.Random(SEED), dict[str, None]()
+    while len(made) < count:
+        words = chance.choice(texts).split()
+        kept = chance.sample(words, len(words) - chance.randint(1, 3))
+        made[" ".join(kept)] = None
+    return list(made)
+
+
+def search(engine: Engine, query: str, session: str | None, **more: Any) -> tuple[float, dict[str, Any]]:
+    """(milliseconds, the answer). Without a session: stateless."""
+    request: dict[str, Any] = {"query": query, "session": {"record": False}}
+    if session is not None:
+        request = {"query": query, "session_id": session, "session": {"on_repeat": "continue", **more}}
+    begun = time.perf_counter()
+    body = engine.search(request, TENANT).body
+    return (time.perf_counter() - begun) * MS, orjson.loads(body)
+
+
+@contextmanager
+def session_of(engine: Engine, queries: Sequence[str] = ()) -> Iterator[str]:
+    """A session in which these queries were asked."""
+    name = f"bench-{secrets.token_hex(6)}"
+    for query in queries:
+        search(engine, query, name, prefetch=False)
+    try:
+        yield name
+    finally:
+        engine.sessions.delete(name, TENANT)
+
+
+def added(place: Place, texts: Sequence[str], count: int) -> Timings:
+    """{"stateless", "session"}: `count` calls each, in a session that has EVENTS events already. No prefetch: what it
+    does to others is measured under load."""
+    queries = variants(texts, EVENTS + 2 * count)
+    filling, halves = queries[:EVENTS], (queries[EVENTS : EVENTS + count], queries[EVENTS + count :])
+    found: Timings = defaultdict(list)
+    for turn in (0, 1):
+        with place.engine() as engine, session_of(engine, filling) as session:
+            for block in range(0, count, BLOCK):
+                for query in halves[turn][block : block + BLOCK]:
+                    found["stateless"].append(search(engine, query, None)[0])
+                for query in halves[1 - turn][block : block + BLOCK]:
+                    found["session"].append(search(engine, query, session, prefetch=False)[0])
+    return found
+
+
+def follow_ups(place: Place, texts: Sequence[str], count: int) -> tuple[Timings, dict[str, int]]:
+    """Milliseconds of a fresh stateless call, an exact repeat in a session, a predicted follow-up, and another query
+    over pools that are warm; and how often a predicted one was answered from where."""
+    fresh = variants(texts, 2 * count)
+    found: Timings = defaultdict(list)
+    served: dict[str, int] = defaultdict(int)
+    with place.engine() as engine:
+        for alone, asked in zip(fresh[:count], fresh[count:], strict=True):
+            with session_of(engine) as session:
+                found["stateless"].append(search(engine, alone, None)[0])
+                _, answer = search(engine, asked, session)
+                found["repeated"].append(search(engine, asked, session, prefetch=False)[0])
+                time.sleep(IDLE_S)
+                ready = [each["query"] for each in answer.get("follow_ups") or () if each.get("prefetched")]
+                offered = ready or [each["query"] for each in answer.get("follow_ups") or ()]
+                if offered:
+                    took, predicted = search(engine, offered[0], session, prefetch=False)
+                    found["predicted"].append(took)
+                    served[predicted["session"]["served_from"]] += 1
+                words = asked.split()
+                turned = " ".join([*words[1:], words[0]])
+                found["warm"].append(search(engine, turned, session, prefetch=False, **NEAR)[0])
+    return found, dict(served)
+
+
+def parallel(place: Place, texts: Sequence[str], rounds: int) -> Timings:
+    """Milliseconds of 16 searches at once: stateless, of one session, and 16 identical ones of one session; and of the
+    latter how many were computed."""
+    queries = iter(variants(texts, rounds * (2 * PARALLEL + 1)))
+    found: Timings = defaultdict(list)
+    with place.engine() as engine, ThreadPoolExecutor(PARALLEL) as pool:
+        for _ in range(rounds):
+            for name in ("stateless", "session"):
+                with session_of(engine) as session:
+                    some = [next(queries) for _ in range(PARALLEL)]
+                    found[name].append(_at_once(pool, engine, some, None if name == "stateless" else session)[0])
+            with session_of(engine) as session:
+                took, answers = _at_once(pool, engine, [next(queries)] * PARALLEL, session)
+            found["identical"].append(took)
+            found["computed"].append(sum(each["session"]["served_from"] == "index" for _, each in answers))
+    return found
+
+
+def _at_once(
+    pool: ThreadPoolExecutor, engine: Engine, queries: Sequence[str], session: str | None
+) -> tuple[float, list[tuple[float, dict[str, Any]]]]:
+    begun = time.perf_counter()
+    answers = list(pool.map(lambda query: search(engine, query, session, prefetch=False), queries))
+    return (time.perf_counter() - begun) * MS, answers
+
+
+def memory(place: Place, texts: Sequence[str], sessions: int) -> tuple[float, float]:
+    """(KB of this process, KB of the store) for each session of 50 calls that is alive. All ask the same queries, so
+    pools do not grow with them."""
+    queries = variants(texts, SESSION_CALLS)
+    with place.engine() as engine:
+        names = [f"bench-memory-{number}-{secrets.token_hex(4)}" for number in range(sessions + 2)]
+        held = stored = 0.0
+        for number, name in enumerate(names):
+            for query in queries:
+                search(engine, query, name, prefetch=False)
+            if number == 1:  # the first warm the pools
+                held, stored = private_mb(os.getpid()), place.stored_bytes()
+        grown = (private_mb(os.getpid()) - held) * KIB, (place.stored_bytes() - stored) / KIB
+        for name in names:
+            engine.sessions.delete(name, TENANT)
+    return grown[0] / sessions, grown[1] / sessions
+
+
+def forks(place: Place, texts: Sequence[str]) -> dict[int, float]:
+    """events -> median milliseconds of a fork there."""
+    queries = variants(texts, EVENTS)
+    found: dict[int, float] = {}
+    with place.engine() as engine:
+        for events in (10, EVENTS):
+            with session_of(engine, queries[:events]) as session:
+                times = []
+                for _ in range(FORKS):
+                    begun = time.perf_counter()
+                    engine.sessions.fork(session, {"from": "main"}, TENANT)
+                    times.append((time.perf_counter() - begun) * MS)
+                found[events] = median(times)
+    return found
