@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from api.embeddings import QueryVectors
@@ -66,7 +66,7 @@ class Profiler:
             make = partial(of_pages, mass, base, index, session, now)
             pages = self._likely((*key, tuple(mass.items()), shown), make) if mass else pages
         own, best = words_of(prepared.plan), best_found(evidence)
-        asked = {token for text in (session.goal, *session.queries) for token in tokenize(text)}
+        asked = frozenset().union(*map(_tokens, (session.goal, *session.queries)))
         known = {document for document in best if document in goal.gains or document in session.seen}
         drifted = bool(session.queries) and drifts(best, known, own, asked)
         influences: list[Influence] = []
@@ -77,7 +77,7 @@ class Profiler:
         ):
             added = {word: says for word, says in likely.words.items() if word not in own}
             share = share_of(weight, sum(added.values()), sum(own.values()))
-            if not share or drifted or drifts(best, likely.gains, own, likely.words.keys() | asked):
+            if not share or drifted or drifts(best, likely.gains, own, asked.union(likely.words)):
                 continue
             influences.append(Influence(name, share, likely.gains))
             each = share * sum(own.values()) / sum(added.values())
@@ -106,6 +106,11 @@ class Profiler:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return made
+
+
+@lru_cache(maxsize=4 * KEPT)
+def _tokens(text: str) -> frozenset[str]:
+    return frozenset(tokenize(text))
 
 
 def _key(scope: str, base: Any, index: SearchIndex) -> Key:

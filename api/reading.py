@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import islice
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from ranking.ports import SearchIndex
 from ranking.shingles import shingles_of
 from ranking.types import Floats, Hashes, SeenDocument, SessionState
 from sessions.fold import Seen
+
+_LOW_BITS: Final = 0xFFFF
 
 
 class Reading:
@@ -50,11 +53,8 @@ class Reading:
         if self._log is None:
             return [False] * len(texts)
         hashed = self.shingles(texts)
-        asked = np.array(sorted(frozenset().union(*hashed)), np.uint64)
-        known = np.zeros(len(asked), np.bool_)
-        for shown in self._shown:
-            known |= shown[np.minimum(shown.searchsorted(asked), len(shown) - 1)] == asked
-        return read_before(hashed, frozenset(asked[known].tolist()))
+        asked = frozenset().union(*hashed)
+        return read_before(hashed, common(np.array(list(asked), np.uint64), self._shown))
 
     def shingles(self, texts: Sequence[str]) -> list[frozenset[int]]:
         """Of each text, hashed once in a search: most of what is looked at is shown, and so recorded."""
@@ -64,8 +64,17 @@ class Reading:
 
     @cached_property
     def _shown(self) -> list[Hashes]:
-        """Of all that was shown, each ascending and none empty."""
+        """Of all that was shown."""
         return [] if self._log is None else self._log.hashes()
+
+
+def common(asked: Hashes, shown: Sequence[Hashes]) -> frozenset[int]:
+    """Which of a few numbers are among very many, in any order: most of those are told apart by 16 of their bits, which
+    costs a fiftieth of sorting them."""
+    there = np.zeros(_LOW_BITS + 1, np.bool_)
+    there[asked & _LOW_BITS] = True
+    maybe = [part[there[part & _LOW_BITS]] for part in shown]
+    return frozenset(asked.tolist()).intersection(np.concatenate(maybe).tolist()) if maybe else frozenset()
 
 
 def still_there(record: SeenDocument, index: SearchIndex) -> list[tuple[str, int]]:

@@ -131,7 +131,7 @@ def find(
         session = replace(session, influences=learned.influences)
         watch.lap("profile", 0, len(learned.influences))
     ordered = order(plan, evidence, request, session, now, opinions, prepared.rules)
-    if profiler is not None and request.session.record and not session.goal:
+    if profiler is not None and request.session.record and (learned.drifted or not session.goal):
         profiler.remember(surrounding.scope, prepared, ordered, index)
     watch.lap("rank", evidence.size, len(ordered.order))
     return Found(prepared, evidence, ordered, index, session, reading, learned, watch)

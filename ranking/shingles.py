@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from ranking.constants import SHINGLE_SAMPLE, SHINGLE_WORDS
-from ranking.text import MAX_TOKEN_CHARACTERS, ascii_form, tokenize
+from ranking.text import MAX_TOKEN_CHARACTERS, spaced
 from ranking.types import Hashes, Longs
 
 _BITS_DROPPED: Final = np.uint64(11)  # 53 bits remain: every JSON reader keeps them exactly
@@ -36,7 +36,7 @@ def shingles_of(texts: Sequence[str]) -> list[frozenset[int]]:
     """`shingles` of each text, computed together: a page of results is twenty small texts."""
     if not texts:
         return []
-    data = [(ascii_form(text) or " ".join(tokenize(text))).encode() for text in texts]
+    data = [spaced(text).encode() for text in texts]
     starts, numbers = _words(b" ".join(data))
     borders = np.cumsum([len(part) + 1 for part in data])
     return _sets(numbers, np.diff(starts.searchsorted(borders), prepend=0).tolist())

@@ -17,6 +17,9 @@ _TOKEN: Final = re.compile(rf"[{_UNSPACED}]+|(?:(?![{_UNSPACED}])[^\W_]|[\u0300-
 _SYMBOLS: Final = re.compile(rf"[^\w\x00-\x7f{_UNSPACED}\u0300-\u036f\u0900-\u0dff\u064b-\u0652]+")
 _ASCII_TOKEN: Final = re.compile(r"[a-z0-9]+")
 _FIRST_UNSPACED: Final = re.compile(rf"[{_UNSPACED}]")
+_TYPESET: Final = re.compile("[\u00a0\u2010-\u2015\u2018-\u201f\u2022\u2026]")
+"""Spaces, dashes, quotation marks, bullets and ellipses: folding makes them parts of no token either, and takes ten
+times as long."""
 _LATIN_MARKS: Final = re.compile("[\u0300-\u036f]")
 MAX_TOKEN_CHARACTERS: Final = 64
 """Longer tokens are cut: base64 and hashes would swell the vocabulary and match nothing."""
@@ -45,11 +48,12 @@ def tokenize(text: str) -> list[str]:
     return tokens
 
 
-def ascii_form(text: str) -> str | None:
-    """A lower-case ASCII text with the same tokens, or None when there is none: most English texts have nothing
-    beyond ASCII but quotation marks and dashes, which are part of no token."""
-    folded = fold(text)
+def spaced(text: str) -> str:
+    """A folded text with the same tokens, in which ASCII characters that are no letters or digits stand between any
+    two: for counting tokens without making them."""
+    folded = fold(text if text.isascii() else _TYPESET.sub(" ", text))
     if folded.isascii():
         return folded
-    plain = _SYMBOLS.sub(" ", folded)
-    return plain if plain.isascii() else None
+    if _FIRST_UNSPACED.search(folded):
+        return " ".join(tokenize(text))
+    return _SYMBOLS.sub(" ", folded)

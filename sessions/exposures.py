@@ -60,9 +60,9 @@ def unpack(packed: bytes) -> frozenset[int]:
     return frozenset(numbers)
 
 
-def sorted_shingles(exposures: Mapping[str, Exposure]) -> Hashes:
-    """Of all of them, ascending, with repeats."""
-    return np.sort(np.frombuffer(b"".join([item.shingles for item in exposures.values()]), np.uint64))
+def all_shingles(exposures: Mapping[str, Exposure]) -> Hashes:
+    """Of all of them, in any order, with repeats."""
+    return np.frombuffer(b"".join([item.shingles for item in exposures.values()]), np.uint64)
 
 
 def exposure(shown: Shown, seq: int) -> Exposure:
@@ -116,4 +116,6 @@ def _join_packed(one: bytes, other: bytes) -> bytes:
         return one
     both = np.concatenate((np.frombuffer(one, np.uint64), np.frombuffer(other, np.uint64)))
     both.sort()
-    return both[np.diff(both, prepend=~both[:1]) != 0].tobytes() if one else other
+    first = np.ones(len(both), np.bool_)
+    np.not_equal(both[1:], both[:-1], out=first[1:])
+    return both[first].tobytes() if one else other

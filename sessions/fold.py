@@ -19,7 +19,7 @@ from ranking.identity import number_of
 from ranking.types import FeedbackMark, Hashes, SeenDocument, SessionState
 from sessions.errors import BranchNotFound, HistoryFolded
 from sessions.events import MAIN, TRUNK, Branch, Event
-from sessions.exposures import Exposure, join, sorted_shingles
+from sessions.exposures import Exposure, all_shingles, join
 from sessions.ledger import EMPTY, Gain, Ledger, Mark, Trail, advance, cuts_of
 from sessions.settings import COUNTED_CALLS
 from sessions.topics import Topic
@@ -268,12 +268,15 @@ class Seen(Mapping[str, SeenDocument]):
         return (self._built(document, item) for document, item in self._latest_first())
 
     def hashes(self) -> list[Hashes]:
-        """The shingles of all that was shown, in some arrays, each ascending. The long ones stay from call to call: a
-        session of 2,000 documents has 100,000 numbers, and sorting them would cost more than a search."""
-        return [part for trail in self._trails for part in trail.documents.parts(sorted_shingles) if len(part)]
+        """The shingles of all that was shown, in some arrays, in any order, with repeats. The long ones stay from call
+        to call."""
+        return [part for trail in self._trails for part in trail.documents.parts(all_shingles) if len(part)]
 
     def among(self, documents: Sequence[str]) -> dict[int, SeenDocument]:
         """Place -> record, for those that were shown."""
+        if len(self._trails) == 1:
+            items = self._trails[0].documents
+            return {place: self._built(documents[place], items[documents[place]]) for place in items.among(documents)}
         places = {place for trail in self._trails for place in trail.documents.among(documents)}
         return {place: self[documents[place]] for place in sorted(places)}
 

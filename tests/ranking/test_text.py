@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranking.text import MAX_TOKEN_CHARACTERS, fold, tokenize
+from ranking.text import MAX_TOKEN_CHARACTERS, fold, spaced, tokenize
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,13 @@ def test_a_space_separates(left: str, right: str) -> None:
 def test_folding_settles(text: str) -> None:
     """Folding never raises and leaves no lone surrogate."""
     fold(text).encode("utf-8")
+
+
+SEPARATED = re.compile(r"[\x00-\x2f\x3a-\x60\x7b-\x7f]+")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("abc ’“”–…\u00a0é文字ไทย_½ﬁ™")))
+def test_spaced_text_has_the_tokens(text: str) -> None:
+    """In order and each by itself, whatever the script."""
+    tokens = [token[:MAX_TOKEN_CHARACTERS] for token in SEPARATED.split(spaced(text)) if token]
+    assert tokens == tokenize(text)

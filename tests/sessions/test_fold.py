@@ -115,10 +115,10 @@ def test_recent_documents_come_latest_first() -> None:
 
 
 def numbers(seen: Mapping[str, SeenDocument]) -> set[int]:
-    """Of all arrays of shingles, each of which ascends."""
+    """Of all arrays of shingles, none of which is empty."""
     assert isinstance(seen, Seen)
     parts = seen.hashes()
-    assert all((part[:-1] <= part[1:]).all() and len(part) for part in parts)
+    assert all(map(len, parts))
     return {number for part in parts for number in part.tolist()}
 
 
