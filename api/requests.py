@@ -29,6 +29,8 @@ MAX_VALUES: Final = 200_000
 """Entries of all arrays and objects of a request together: sixteen query vectors are 131,072 numbers."""
 MAX_KEYS: Final = 1_000
 """Keys of one object in a request: no table of names that it may hold is longer."""
+MAX_LINKS: Final = 1_000
+"""Away from a seed: as far as a crawl goes that has a limit."""
 LOST: Final = "\ufffd"
 """What stands for a character that is none."""
 _REASON: Final = 300  # characters of a reason that may quote what was sent
@@ -129,7 +131,7 @@ class CrawlRequest(Model):
     urls: tuple[WebAddress, ...] = Field(min_length=1, max_length=1_000)
     collection: Identifier = "default"
     max_pages: int = Field(10_000, ge=1, le=10_000_000)
-    depth: int | None = Field(None, ge=0, le=1_000, description="links away from a seed; null: no limit")
+    depth: int | None = Field(None, ge=0, le=MAX_LINKS, description="links away from a seed; null: no limit")
     allow_hosts: tuple[Host, ...] = Field((), max_length=1_000, description="hosts beside the seeds' own")
 
 

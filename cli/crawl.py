@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from ranking.shown import shown
-
-MAX_DEPTH: Final = 1_000
-"""As far as POST /v1/crawls goes."""
 
 
 def crawl(
@@ -60,12 +57,13 @@ def crawl(
 
 def _links(depth: str) -> int | None:
     """--depth as a number; None for `none`. Raises ParamsError."""
+    from api.requests import MAX_LINKS
     from ranking.errors import ParamsError
 
     if depth == "none":
         return None
-    if not (depth.isascii() and depth.isdecimal() and len(depth) <= len(str(MAX_DEPTH)) and int(depth) <= MAX_DEPTH):
+    if not (depth.isascii() and depth.isdecimal() and len(depth) <= len(str(MAX_LINKS)) and int(depth) <= MAX_LINKS):
         raise ParamsError(
-            f"--depth is {shown(depth)}", path="--depth", hint=f"give a number of links up to {MAX_DEPTH:,}, or none"
+            f"--depth is {shown(depth)}", path="--depth", hint=f"give a number of links up to {MAX_LINKS:,}, or none"
         )
     return int(depth)

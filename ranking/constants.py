@@ -11,6 +11,16 @@ from typing import Final
 
 from ranking.constant_table import CONSTANTS as CONSTANTS  # with every row below
 from ranking.constant_table import define as define
+from ranking.expansion_constants import EXPANDED_WORDS as EXPANDED_WORDS
+from ranking.expansion_constants import FEEDBACK_CONSIDERED as FEEDBACK_CONSIDERED
+from ranking.expansion_constants import FEEDBACK_MAX_DF as FEEDBACK_MAX_DF
+from ranking.expansion_constants import FEEDBACK_MIN_CHARACTERS as FEEDBACK_MIN_CHARACTERS
+from ranking.expansion_constants import FEEDBACK_PASSAGES as FEEDBACK_PASSAGES
+from ranking.expansion_constants import FUZZY_FIXED_CHARACTERS as FUZZY_FIXED_CHARACTERS
+from ranking.expansion_constants import FUZZY_MIN_CHARACTERS as FUZZY_MIN_CHARACTERS
+from ranking.expansion_constants import FUZZY_WIDTH as FUZZY_WIDTH
+from ranking.expansion_constants import MAX_ADDED_TERMS as MAX_ADDED_TERMS
+from ranking.expansion_constants import MAX_FEEDBACK_BOOST as MAX_FEEDBACK_BOOST
 from ranking.limits import MAX_EXPANDED_WORDS as MAX_EXPANDED_WORDS
 from ranking.limits import MAX_FIELD_CHARACTERS as MAX_FIELD_CHARACTERS
 from ranking.limits import MAX_META_SIGNALS as MAX_META_SIGNALS
@@ -269,33 +279,8 @@ COVERED_ROUNDS: Final = define(
     "each looks at as many passages of a hit as are shown, while some of them were read before: a mirror's best six",
 )
 
-# ---------------------------------------------------------------- expansion
+# ---------------------------------------------------------------- candidates and second opinions
 
-FUZZY_MIN_CHARACTERS: Final = define(
-    "FUZZY_MIN_CHARACTERS", 4, "characters", "2 to 10", "shorter words are one edit away from unrelated ones: cat, car"
-)
-FUZZY_FIXED_CHARACTERS: Final = define(
-    "FUZZY_FIXED_CHARACTERS", 1, "characters", "0 to 10", "expand.fuzzy: the first letter is rarely wrong"
-)
-FUZZY_WIDTH: Final = define(
-    "FUZZY_WIDTH", 4, "times", "1 to 100", "so many more look-alikes are looked up: those that begin otherwise fall out"
-)
-EXPANDED_WORDS: Final = define(
-    "EXPANDED_WORDS",
-    8,
-    "words",
-    "1 to 256",
-    "of expand.fuzzy and expand.prefix for each word of the query, commonest first",
-)
-MAX_ADDED_TERMS: Final = define(
-    "MAX_ADDED_TERMS", 256, "terms", "1 to 4,000", "beyond, the query is no longer the caller's"
-)
-FEEDBACK_MIN_CHARACTERS: Final = define(
-    "FEEDBACK_MIN_CHARACTERS", 2, "characters", "1 to 10", "single letters are list marks and variables"
-)
-FEEDBACK_MAX_DF: Final = define(
-    "FEEDBACK_MAX_DF", 0.1, "share of documents", "0 to 1", "Anserini's filter: commoner words say nothing of the topic"
-)
 ALSO_RECALLED: Final = define(
     "ALSO_RECALLED",
     100,
@@ -401,6 +386,3 @@ FRESHNESS_FIT_SCALE_DAYS: Final = define(
 )
 FIRST_YEAR: Final = define("FIRST_YEAR", 1900, "year", "1000 to 9999", "smaller numbers in a query are rarely years")
 LAST_YEAR: Final = define("LAST_YEAR", 2100, "year", "1000 to 9999", "as FIRST_YEAR")
-FEEDBACK_PASSAGES: Final = define(
-    "FEEDBACK_PASSAGES", 2, "passages", "1 to 20", "of each feedback document: a long page is about more than the query"
-)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ranking.constants import FEEDBACK_MAX_DF, FEEDBACK_MIN_CHARACTERS
+from ranking.constants import FEEDBACK_CONSIDERED, FEEDBACK_MAX_DF, FEEDBACK_MIN_CHARACTERS, MAX_FEEDBACK_BOOST
 from ranking.stopwords import stop_words
 from ranking.text import tokenize
 from ranking.types import CollectionStatistics, Floats, TermStatistics
@@ -46,7 +46,7 @@ def feedback_words(
                 model[token] += count / length * max(score, 0.0) / total
     for token in own:
         model.pop(token, None)
-    ranked = sorted(model, key=lambda token: (-model[token], token))[: 4 * terms]
+    ranked = sorted(model, key=lambda token: (-model[token], token))[: FEEDBACK_CONSIDERED * terms]
     known = lookup(tuple((token, False) for token in ranked), stem=True)
     most = max(FEEDBACK_MAX_DF * statistics.documents, 1.0)
     rare = [token for token, one in zip(ranked, known, strict=True) if 0 < one.df <= most]
@@ -54,8 +54,8 @@ def feedback_words(
     mass = math.fsum(model[token] for token in chosen)
     if not mass > 0:
         return ()
-    share = weight / max(1.0 - weight, 1e-9) * max(len(own), 1)
-    return tuple((token, min(share * model[token] / mass, 100.0)) for token in chosen)
+    share = weight / (1.0 - weight) * max(len(own), 1) if weight < 1.0 else math.inf
+    return tuple((token, min(share * model[token] / mass, MAX_FEEDBACK_BOOST)) for token in chosen)
 
 
 def moved_vector(query: Floats, vectors: Floats, weight: float) -> Floats:

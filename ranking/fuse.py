@@ -62,9 +62,9 @@ def weighted_max(columns: Mapping[str, Doubles], weights: Mapping[str, float], n
     return _settled(best, normalize)
 
 
-def from_rank(ranks: Ints, k: int) -> Doubles:
-    """[n] (k + 1) / (k + rank), 1 for the best and NaN where not found: the score of a list that gives none."""
-    return np.where(ranks > 0, (k + 1.0) / (k + np.maximum(ranks, 1)), np.nan)
+def from_rank(ranks: Ints, k: float, absent: float = math.nan) -> Doubles:
+    """[n] (k + 1) / (k + rank), 1 for the best and `absent` where not found: the score of a list that gives none."""
+    return np.where(ranks > 0, (k + 1.0) / (k + np.maximum(ranks, 1)), absent)
 
 
 def _ratios(columns: Mapping[str, Doubles], weights: Mapping[str, float]) -> dict[str, float]:

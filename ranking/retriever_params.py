@@ -6,7 +6,7 @@ within the filters. Not for how they are executed (indexer/), nor for what they 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
@@ -26,7 +26,8 @@ MAX_WORDS: int = 256
 """Vocabulary words that one retriever may stand for: beyond, it is a filter of letters and no query."""
 
 _Reference = Annotated[str, Field(min_length=1, max_length=4_096)]
-_Depth = 10_000
+_DEEPEST: Final = 10_000
+"""Documents, or passages, that any retriever may be asked for."""
 
 
 class TermBudget(Model):
@@ -44,11 +45,9 @@ class TermBudget(Model):
 class Bm25Retriever(Model):
     name: Name = knob("lex", "", "names the retriever in found_by and fuse.weights")
     type: Literal["bm25"] = "bm25"
-    fields: dict[Literal["title", "heading", "body", "url", "anchor"], Weight] = knob(
-        lambda: dict(FIELD_WEIGHTS), "weight", "see FIELD_WEIGHTS", min_length=1
-    )
+    fields: dict[LexicalField, Weight] = knob(lambda: dict(FIELD_WEIGHTS), "weight", "see FIELD_WEIGHTS", min_length=1)
     k: int = knob(
-        300, "documents", "with full rescoring holds the exact top 10 in 97-100 % of long queries", ge=1, le=10_000
+        300, "documents", "with full rescoring holds the exact top 10 in 97-100 % of long queries", ge=1, le=_DEEPEST
     )
     k1: float = knob(RECALL_K1, "", "Robertson and Zaragoza 2009; what tantivy recalls with", ge=0, le=10)
     b: float = knob(RECALL_B, "", "as k1", ge=0, le=1)
@@ -58,7 +57,7 @@ class Bm25Retriever(Model):
 class DenseRetriever(Model):
     name: Name = knob("sem", "", "names the retriever")
     type: Literal["dense"] = "dense"
-    k: int = knob(200, "passages", "depth where the measured hybrid stops gaining", ge=1, le=10_000)
+    k: int = knob(200, "passages", "depth where the measured hybrid stops gaining", ge=1, le=_DEEPEST)
     exact: StrictBool = knob(False, "", "approximate search finds 0.99 of the exact top 10")
     vector: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] | None = knob(
         None, "", "the query is embedded here unless a vector is sent", min_length=1, max_length=8_192
@@ -74,7 +73,7 @@ class PhraseRetriever(Model):
     fields: dict[LexicalField, Weight] = knob(lambda: dict(FIELD_WEIGHTS), "weight", "as bm25", min_length=1)
     slop: int = knob(0, "words", "as written; n lets n other words stand between", ge=0, le=1_000)
     ordered: StrictBool = knob(True, "", "a phrase has an order; false is nearness")
-    k: int = knob(100, "documents", "a phrase is rare", ge=1, le=_Depth)
+    k: int = knob(100, "documents", "a phrase is rare", ge=1, le=_DEEPEST)
 
 
 class _Expanding(Model):
@@ -82,7 +81,7 @@ class _Expanding(Model):
 
     fields: dict[LexicalField, Weight] = knob(lambda: dict(FIELD_WEIGHTS), "weight", "as bm25", min_length=1)
     words: int = knob(64, "words", "the commonest that fit; a longer list says less", ge=1, le=MAX_WORDS)
-    k: int = knob(100, "documents", "a wide net beside the main one", ge=1, le=_Depth)
+    k: int = knob(100, "documents", "a wide net beside the main one", ge=1, le=_DEEPEST)
     k1: float = knob(RECALL_K1, "", "as bm25", ge=0, le=10)
     b: float = knob(RECALL_B, "", "as bm25", ge=0, le=1)
 
@@ -128,7 +127,7 @@ class LikeRetriever(Model):
     text: str | None = knob(None, "", "pages like this text", min_length=1, max_length=20_000)
     by: Literal["both", "words", "meaning"] = knob("both", "", "two lists, fused by rank")
     terms: int = knob(25, "terms", "the most telling by tf idf; more add noise", ge=1, le=100)
-    k: int = knob(100, "documents", "as phrase", ge=1, le=_Depth)
+    k: int = knob(100, "documents", "as phrase", ge=1, le=_DEEPEST)
 
     @model_validator(mode="after")
     def one_of_three(self) -> LikeRetriever:
@@ -142,7 +141,7 @@ class LinksRetriever(Model):
     type: Literal["links"] = "links"
     of: _Reference = knob(..., "", "a document's id or URL")
     direction: Literal["in", "out"] = knob("in", "", "pages that link to it; out: pages it links to")
-    k: int = knob(100, "documents", "the most authoritative first", ge=1, le=_Depth)
+    k: int = knob(100, "documents", "the most authoritative first", ge=1, le=_DEEPEST)
 
 
 class SiteListingRetriever(Model):
@@ -150,21 +149,21 @@ class SiteListingRetriever(Model):
     type: Literal["site_listing"] = "site_listing"
     prefix: _Reference = knob(..., "", "URLs that begin so: a host, or a URL up to any point")
     order: Literal["authority", "url", "newest"] = knob("authority", "", "entry pages first")
-    k: int = knob(100, "documents", "as links", ge=1, le=_Depth)
+    k: int = knob(100, "documents", "as links", ge=1, le=_DEEPEST)
 
 
 class IdsRetriever(Model):
     name: Name = knob("ids", "", "names the retriever")
     type: Literal["ids"] = "ids"
     ids: tuple[_Reference, ...] = knob(..., "", "ids or URLs, best first: rank my list", min_length=1, max_length=1_000)
-    k: int = knob(1_000, "documents", "all of them", ge=1, le=_Depth)
+    k: int = knob(1_000, "documents", "all of them", ge=1, le=_DEEPEST)
 
 
 class SessionRetriever(Model):
     name: Name = knob("earlier", "", "names the retriever")
     type: Literal["session"] = "session"
     calls: int | None = knob(None, "calls", "all that this reader was shown; n: in the last n calls", ge=1, le=500)
-    k: int = knob(200, "documents", "the latest first", ge=1, le=_Depth)
+    k: int = knob(200, "documents", "the latest first", ge=1, le=_DEEPEST)
 
 
 Retriever = Annotated[

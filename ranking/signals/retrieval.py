@@ -14,7 +14,7 @@ from ranking.params import Bm25Retriever, DenseRetriever, Retriever
 from ranking.signals.dense import from_cosine
 from ranking.signals.input import LexicalParameters, SignalInput, Values, add_up, nothing, within, without
 from ranking.signals.lexical import bm25f
-from ranking.types import Doubles, Ints
+from ranking.types import Doubles
 
 
 def retrievers(given: SignalInput) -> Values:
@@ -32,7 +32,7 @@ def rank_of(name: str) -> Callable[..., Values]:
         ranks = given.evidence.ranks.get(name)
         if ranks is None:
             return nothing(given.size)
-        return without(_from_rank(ranks, k), ranks <= 0)
+        return without(from_rank(ranks, k, absent=0.0), ranks <= 0)
 
     return compute
 
@@ -41,7 +41,7 @@ def best_rank(given: SignalInput, k: float = RANK_CONSTANT) -> Values:
     """The same of the retriever that ranks it best (CombMAX: Fox and Shaw 1994); missing where none found it."""
     best = np.zeros(given.size)
     for ranks in given.evidence.ranks.values():
-        best = np.maximum(best, _from_rank(ranks, k))
+        best = np.maximum(best, from_rank(ranks, k, absent=0.0))
     return without(best, best <= 0.0)
 
 
@@ -51,11 +51,7 @@ def rrf(given: SignalInput, k: float = RANK_CONSTANT) -> Values:
     lists = given.evidence.ranks
     if not lists:
         return nothing(given.size)
-    return within(add_up(np.array([_from_rank(ranks, k) for ranks in lists.values()])) / len(lists)), None
-
-
-def _from_rank(ranks: Ints, k: float) -> Doubles:
-    return np.where(ranks > 0, (k + 1.0) / (k + np.maximum(ranks, 1)), 0.0)
+    return within(add_up(np.array([from_rank(ranks, k, absent=0.0) for ranks in lists.values()])) / len(lists)), None
 
 
 def fused(given: SignalInput) -> Values:
@@ -92,7 +88,7 @@ def opinion(given: SignalInput, retriever: Retriever) -> Doubles:
 
 def of_list(given: SignalInput, name: str) -> Doubles:
     """[n] the opinion of a retriever that is neither bm25 nor dense: its scores, or else its ranks."""
-    scores = getattr(given.evidence, "scores", {}).get(name)
+    scores = given.evidence.scores.get(name)
     if scores is not None:
         return np.asarray(scores, dtype=np.float64)
     ranks = given.evidence.ranks.get(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from indexer.rerankers.cross_encoder import CrossEncoder
 from indexer.rerankers.late_interaction import load_late_interaction
 from ranking.ports import Reranker
 from tests.indexer.tiny_cross_encoder import write_cross_encoder
+from tests.needs import NEEDS_TORCH
 
 QUERY = "how do I undo the last commit without losing my changes"
 
@@ -28,11 +28,6 @@ TEXTS = [
     "lone \ud800 surrogate and \x00 control",
     "a plum cake",
 ]
-
-NEEDS_TORCH = pytest.mark.skipif(
-    importlib.util.find_spec("sentence_transformers") is None,
-    reason="sentence-transformers is not installed: make install-models",
-)
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +110,9 @@ def test_id_names_the_model(reranker: Reranker) -> None:
     assert reranker.id == reranker.id.strip()
 
 
+@NEEDS_TORCH
 def test_two_models_in_one_folder_have_different_ids(tmp_path: Path) -> None:
     """Weights, not only the folder's name, are in the id."""
-    pytest.importorskip("sentence_transformers")
     first = CrossEncoder(str(write_cross_encoder(tmp_path / "one" / "model", seed=1))).id
     second = CrossEncoder(str(write_cross_encoder(tmp_path / "two" / "model", seed=2))).id
     again = CrossEncoder(str(write_cross_encoder(tmp_path / "three" / "model", seed=1))).id

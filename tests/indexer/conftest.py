@@ -22,8 +22,7 @@ def twice(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a cross-encoder with random weights."""
-    pytest.importorskip("sentence_transformers")
+    """The folder of a cross-encoder with random weights; who asks for it has the mark NEEDS_TORCH."""
     return write_cross_encoder(tmp_path_factory.mktemp("models") / "tiny")
 
 

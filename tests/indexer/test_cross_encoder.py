@@ -15,6 +15,7 @@ from indexer.embed import source_folder
 from indexer.errors import InvalidModelError, ModelMissingError
 from indexer.rerankers.cross_encoder import CrossEncoder, find_cross_encoder
 from tests.indexer.tiny_cross_encoder import write_cross_encoder
+from tests.needs import NEEDS_TORCH
 
 TEXTS = ["git commit", "the last word of a text about git and the commit before it", "", "plum cake", "x" * 50]
 
@@ -44,6 +45,7 @@ def logits(folder: Path, query: str, texts: list[str]) -> Any:
         return AutoModelForSequenceClassification.from_pretrained(folder).eval()(**batch).logits.double().numpy()
 
 
+@NEEDS_TORCH
 def test_cross_encoder_gives_the_sigmoid_of_the_logit(tiny: Path) -> None:
     """As transformers alone computes it in one padded batch, within 1e-5: neither batch nor length moves a score."""
     model = CrossEncoder(str(tiny))
@@ -53,9 +55,9 @@ def test_cross_encoder_gives_the_sigmoid_of_the_logit(tiny: Path) -> None:
     assert model.reads == "sigmoid of the logit"
 
 
+@NEEDS_TORCH
 def test_of_several_labels_the_last_ones_share_counts(tmp_path: Path) -> None:
     """Softmax over the labels, and the model says so."""
-    pytest.importorskip("sentence_transformers")
     folder = write_cross_encoder(tmp_path / "three", labels=3)
     model = CrossEncoder(str(folder))
     odds = np.exp(logits(folder, "git", TEXTS))
@@ -63,6 +65,7 @@ def test_of_several_labels_the_last_ones_share_counts(tmp_path: Path) -> None:
     assert model.reads == "softmax of the last of 3 labels"
 
 
+@NEEDS_TORCH
 def test_max_length_cuts_the_pair(tiny: Path) -> None:
     """Of two texts that differ in word 20, a model that reads 16 tokens sees none of it."""
     same = "word " * 20
@@ -75,6 +78,7 @@ def test_max_length_cuts_the_pair(tiny: Path) -> None:
         CrossEncoder(str(tiny), max_length=3)
 
 
+@NEEDS_TORCH
 @pytest.mark.parametrize(
     "name",
     [
@@ -96,7 +100,6 @@ def test_max_length_cuts_the_pair(tiny: Path) -> None:
 )
 def test_missing_cross_encoder_says_how_to_add_it(name: str, no_network: list[Any]) -> None:
     """422, the command and both ways to name one; and nobody asks a hub."""
-    pytest.importorskip("sentence_transformers")
     with pytest.raises(ModelMissingError) as caught:
         CrossEncoder(name)
     assert (caught.value.code, caught.value.status) == ("model_missing", 422)
@@ -111,6 +114,7 @@ def test_folder_without_a_model_is_missing_one(tmp_path: Path) -> None:
         find_cross_encoder(str(tmp_path))
 
 
+@NEEDS_TORCH
 def test_missing_extra_is_named(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The clear line instead of an ImportError, for a path and for a name."""
     real = importlib.import_module
@@ -128,6 +132,7 @@ def test_missing_extra_is_named(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert caught.value.code == "model_missing"
 
 
+@NEEDS_TORCH
 def test_name_in_the_hubs_cache_is_loaded_without_network(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: list[Any]
 ) -> None:
@@ -145,15 +150,16 @@ def test_name_in_the_hubs_cache_is_loaded_without_network(
     assert no_network == []
 
 
+@NEEDS_TORCH
 def test_encoder_without_a_relevance_head_is_refused(tmp_path: Path) -> None:
     """transformers would give it a random head; so for an encoder alone, and for an embedding model."""
-    pytest.importorskip("sentence_transformers")
     for folder in (write_cross_encoder(tmp_path / "encoder", head=False), source_folder()):
         with pytest.raises(InvalidModelError, match="is no cross-encoder: it was saved as BertModel") as caught:
             CrossEncoder(str(folder))
         assert (caught.value.code, caught.value.status) == ("invalid_model", 422)
 
 
+@NEEDS_TORCH
 def test_damaged_cross_encoder_is_refused(tiny: Path, tmp_path: Path) -> None:
     """Weights cut off, weights that are no numbers, a configuration that is none."""
     torch = importlib.import_module("torch")

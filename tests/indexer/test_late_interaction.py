@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from indexer.embed import DEFAULT_MODEL, MODEL_FILE, damage, ensure_built, load_
 from indexer.errors import ModelError
 from indexer.onnx_model import write_token_graph
 from indexer.rerankers.late_interaction import QUERY_WINDOWS, LateInteraction, load_late_interaction
+from tests.needs import NEEDS_TORCH
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +62,10 @@ def test_token_vectors_are_those_that_the_embedder_pools(late: LateInteraction, 
         np.testing.assert_allclose(late.token_vectors(text, 1), units[1:-1], atol=1e-6)
 
 
+@NEEDS_TORCH
 def test_token_vectors_agree_with_torch(late: LateInteraction) -> None:
     """The int8 graph against sentence-transformers in float32: mean cosine of tokens at least 0.96."""
-    library = pytest.importorskip("sentence_transformers")
+    library = importlib.import_module("sentence_transformers")
     model = library.SentenceTransformer(str(source_folder()), device="cpu")
     cosines = []
     for text in (QUERY, *ANSWERS, "PostgreSQL keeps old versions of a row until VACUUM removes them. " * 5):

@@ -14,8 +14,10 @@ from indexer.rerankers.registry import Rerankers
 from indexer.rerankers.store import ModelStore
 from ranking.errors import ParamsError
 from tests.indexer.forests import ranker
+from tests.needs import NEEDS_TORCH
 
 
+@NEEDS_TORCH
 def test_each_type_gives_its_model_once(models: ModelStore, tiny: Path) -> None:
     """Loaded on first use, the same object afterwards, whatever the name for it."""
     rerankers = Rerankers(models, cross_encoder=str(tiny))

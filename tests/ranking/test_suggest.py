@@ -125,7 +125,7 @@ def test_request_is_corrected(payload: Payload, meant: str | None, corrected: Pa
         {"query": "x", "precision": "purple"},
         {"query": "x", "retrieve": [{"type": "graph"}]},
         {"query": "x", "retrieve": ["bm25"]},
-        {"query": "x", "retrieve": [{"type": "dense"}, {"type": "dense"}]},
+        {"query": "x", "retrieve": [{"type": "dense", "name": "a"}, {"type": "bm25", "name": "a"}]},
         {"query": "x", "rules": [None]},
     ],
 )

@@ -1,0 +1,12 @@
+"""What a test needs that an installation may lack, once, with how to add it."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+NEEDS_TORCH = pytest.mark.skipif(
+    importlib.util.find_spec("sentence_transformers") is None,
+    reason="torch and sentence-transformers are not installed: make install-models",
+)
