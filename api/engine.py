@@ -45,6 +45,7 @@ from api.samples import Samples
 from api.search import Found, Outcome, Surrounding, answer, check_deadline, check_postings, dry_run, find
 from api.session_calls import SessionCalls
 from api.session_door import Reply, SessionDoor
+from api.session_stores import open_sessions
 from api.settings import Settings
 from api.similar import search_for
 from api.surroundings import resolved, synonyms_of
@@ -57,8 +58,6 @@ from ranking.profiles import merge
 from ranking.retriever_plans import Likeness
 from ranking.shown import shown
 from ranking.types import Floats, SessionState
-from sessions.settings import SessionSettings
-from sessions.sqlite import SqliteSessionStore
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -77,9 +76,7 @@ class Engine:
         self.settings = settings
         self._collections = Collections(settings)
         self._vectors = QueryVectors(partial(load_embedder, settings.model), settings.embedding_cache)
-        self._store = SqliteSessionStore(
-            settings.data / "sessions.sqlite", SessionSettings(idle_seconds=float(settings.session_ttl_s))
-        )
+        self._store = open_sessions(settings)
         self._door = SessionDoor(self._store)
         self._batches = BatchRunner(settings.search_threads)
         self._batch_door = BatchDoor(self._store)
