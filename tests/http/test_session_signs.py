@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.search import search
+from api.search import find
 from tests.http.conftest import Client
 
 Serve = Callable[..., Client]
@@ -91,12 +91,12 @@ def deleting(monkeypatch: pytest.MonkeyPatch, client: Client, session: str) -> N
     """The next search of the word `deleted` is overtaken by a DELETE of the session."""
 
     def overtaken(request: Any, *rest: Any) -> Any:
-        outcome = search(request, *rest)
+        found = find(request, *rest)
         if request.query == "deleted":
             client.app.state.engine.sessions.delete(session, "default")
-        return outcome
+        return found
 
-    monkeypatch.setattr("api.engine.search", overtaken)
+    monkeypatch.setattr("api.engine.find", overtaken)
 
 
 def test_a_search_that_a_delete_overtakes_is_answered_and_brings_nothing_back(
