@@ -16,7 +16,7 @@ from api.budget import WITHOUT_DENSE, cheaper, predicted_ms, sends_vector
 from api.embeddings import QueryVectors
 from api.requests import SearchRequest
 from api.surroundings import surroundings
-from ranking.expand import Feedback
+from ranking.expand import Feedback, cut_short
 from ranking.plan import plan as make_plan
 from ranking.plan import rules_of
 from ranking.ports import SearchIndex
@@ -114,6 +114,7 @@ def prepare(
             ran, plan = less, planned(less, vector)
             degraded.append(f"budget.ms:{name}")
             cost = predicted_ms(ran, plan)
+    notices = (*notices, *cut_short(query, ran, len(plan.query.terms) - len(query.terms)))
     watch.lap("plan", len(query.terms), len(plan.terms))
     if embed and vector is not None and vectors is not None and text is not None:
         plan = replace(plan, vector=vectors.encode(text)[0])

@@ -11,11 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
-from ranking.constants import EXPANDED_WORDS, FUZZY_FIXED_CHARACTERS, MAX_ADDED_TERMS, MIN_PREFIX_CHARACTERS
-from ranking.params import ExpandParams
-from ranking.retriever_plans import Surroundings, is_long_enough, near_words, own_words, rarest
+from ranking.constants import (
+    EXPANDED_WORDS,
+    FUZZY_FIXED_CHARACTERS,
+    MAX_ADDED_TERMS,
+    MAX_EXPANDED_WORDS,
+    MIN_PREFIX_CHARACTERS,
+)
+from ranking.params import ExpandParams, Params
+from ranking.retriever_params import FuzzyRetriever
+from ranking.retriever_plans import (
+    Surroundings,
+    fuzzy_share,
+    fuzzy_words,
+    is_long_enough,
+    near_words,
+    own_words,
+    rarest,
+)
 from ranking.text import tokenize
-from ranking.types import Query, ScoredTerm
+from ranking.types import Notice, Query, ScoredTerm
 
 Feedback = Sequence[tuple[str, float]]
 """Words of relevance feedback with their boosts, best first."""
@@ -45,6 +60,29 @@ def added_terms(
     return tuple(found.values())
 
 
+def cut_short(query: Query, params: Params, added: int) -> tuple[Notice, ...]:
+    """What the limits of expansion left out, in words, `added` words having been added to the query."""
+    own, expand, share = own_words(query), params.expand, fuzzy_share(params)
+    looked_up = [
+        (sum(map(is_long_enough, own)) if expand.fuzzy else 0, MAX_EXPANDED_WORDS, "by expand.fuzzy"),
+        (sum(map(_has_prefix, own)) if expand.prefix else 0, MAX_EXPANDED_WORDS, "by expand.prefix"),
+        *(
+            (sum(map(is_long_enough, fuzzy_words(one, query))), share, f"by the retriever {one.name}")
+            for one in params.retrieve
+            if isinstance(one, FuzzyRetriever)
+        ),
+    ]
+    told = [f"of {many:,} words the {most} rarest are expanded {by}" for many, most, by in looked_up if many > most]
+    if added >= MAX_ADDED_TERMS:
+        told.append(f"{added:,} words were added, as many as can be")
+    return (Notice("expansion_cut", "; ".join(told)),) if told else ()
+
+
+def _has_prefix(word: str) -> bool:
+    """Whether it is long enough for longer words to be meant by it."""
+    return len(word) > MIN_PREFIX_CHARACTERS
+
+
 def _synonyms(
     own: Sequence[str], synonyms: Mapping[str, Sequence[str]], weight: float, source: str
 ) -> Iterable[ScoredTerm]:
@@ -68,7 +106,7 @@ def _variants(own: Sequence[str], expand: ExpandParams, around: Surroundings) ->
     for word in rarest([word for word in own if is_long_enough(word)], around) if expand.fuzzy else ():
         for token in near_words(around, word, expand.fuzzy, FUZZY_FIXED_CHARACTERS, EXPANDED_WORDS)[1:]:
             yield ScoredTerm(token, expand.weight, exact=True, source=f"fuzzy:{word}")
-    for word in rarest([word for word in own if len(word) > MIN_PREFIX_CHARACTERS], around) if expand.prefix else ():
+    for word in rarest([word for word in own if _has_prefix(word)], around) if expand.prefix else ():
         for one in around.vocabulary("prefix", word, limit=EXPANDED_WORDS + 1):
             if one.token != word:
                 yield ScoredTerm(one.token, expand.weight, exact=True, source=f"prefix:{word}")

@@ -157,13 +157,22 @@ def rarest(words: Sequence[str], around: Surroundings, limit: int = MAX_EXPANDED
 
 def _fuzzy(retriever: FuzzyRetriever, query: Query, params: Params, around: Surroundings) -> list[tuple[str, ...]]:
     """A word beyond the retriever's share of MAX_EXPANDED_WORDS is looked for as it is."""
-    words = own_words(query) if retriever.text is None else tuple(dict.fromkeys(tokenize(retriever.text)))
-    share = MAX_EXPANDED_WORDS // sum(isinstance(one, FuzzyRetriever) for one in params.retrieve)
-    expanded = frozenset(rarest([word for word in words if is_long_enough(word)], around, share))
+    words = fuzzy_words(retriever, query)
+    expanded = frozenset(rarest([word for word in words if is_long_enough(word)], around, fuzzy_share(params)))
     return [
         near_words(around, word, retriever.distance, retriever.prefix, retriever.words) if word in expanded else (word,)
         for word in words
     ]
+
+
+def fuzzy_words(retriever: FuzzyRetriever, query: Query) -> tuple[str, ...]:
+    """The words whose look-alikes it is for, in order, each once."""
+    return own_words(query) if retriever.text is None else tuple(dict.fromkeys(tokenize(retriever.text)))
+
+
+def fuzzy_share(params: Params) -> int:
+    """Words that each fuzzy retriever of the request may expand."""
+    return MAX_EXPANDED_WORDS // max(sum(isinstance(one, FuzzyRetriever) for one in params.retrieve), 1)
 
 
 def is_long_enough(word: str) -> bool:

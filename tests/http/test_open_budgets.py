@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.embeddings import QueryVectors
+from ranking.constants import MAX_EXPANDED_WORDS
 from tests.http.conftest import STATELESS, Client, ids, ok
 
 DOORS = ("/v1/search", "/v1/explain")
@@ -91,6 +92,43 @@ def test_a_retriever_s_own_cap_is_no_budget(client: Client, budget: dict[str, An
     answer = client.search("zip archives module", retrieve=retrieve, budget=budget, **STATELESS)
     assert [term["kept"] for term in answer["query"]["terms"]] == [True, False, False]
     assert answer["trace"]["degraded"] == []
+
+
+# ---------------------------------------------------------------- expansion
+
+MANY = [f"word{number:04}x" for number in range(MAX_EXPANDED_WORDS + 6)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"expand": {"fuzzy": 1}}, "of 70 words the 64 rarest are expanded by expand.fuzzy"),
+        ({"expand": {"prefix": True}}, "of 70 words the 64 rarest are expanded by expand.prefix"),
+        (
+            {"retrieve": [{"type": "fuzzy"}, {"type": "fuzzy", "name": "two", "text": " ".join(MANY[:40])}]},
+            "of 70 words the 32 rarest are expanded by the retriever fuzzy; "
+            "of 40 words the 32 rarest are expanded by the retriever two",
+        ),
+        (
+            {
+                "expand": {
+                    "synonyms": {MANY[0]: [f"one{n}x" for n in range(200)], MANY[1]: [f"two{n}x" for n in range(200)]}
+                }
+            },
+            "256 words were added, as many as can be",
+        ),
+        ({}, None),
+        ({"query": " ".join(MANY[:MAX_EXPANDED_WORDS]), "expand": {"fuzzy": 2, "prefix": True}}, None),
+    ],
+)
+def test_what_expansion_leaves_out_is_said(client: Client, fields: dict[str, Any], said: str | None) -> None:
+    """By a search, a plan and an explanation alike."""
+    body = {"query": " ".join(MANY), **fields}
+    for path in ("/v1/plan", *DOORS):
+        status, answer = (200, ok(client, path, body)) if path == "/v1/plan" else answered(client, path, body)
+        assert status == 200
+        told = [notice["message"] for notice in answer["notices"] if notice["code"] == "expansion_cut"]
+        assert told == ([] if said is None else [said])
 
 
 # ---------------------------------------------------------------- what is embedded
