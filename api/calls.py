@@ -8,8 +8,9 @@ off, results are the same. Not for searching (search.py) nor for committing (ses
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -20,8 +21,9 @@ from api.pool_metrics import BYTES, POOLS, RECALLS
 from api.pooled_index import Cellar, PooledIndex, Terms
 from api.pools import Pool
 from api.prefetch import Prefetcher, Task, Traffic
+from api.probing import probed
 from api.requests import SearchRequest
-from api.search import Outcome
+from api.search import Found, Outcome
 from api.warmth import FollowUp, Warmth, unused
 from ranking.ports import SearchIndex
 from ranking.types import SessionState
@@ -46,14 +48,15 @@ class Calls:
         self._prefetcher = Prefetcher(self._prefetch, self._warmth, self.traffic)
 
     @contextmanager
-    def call(self, tenant: str, request: SearchRequest) -> Iterator[Call]:
-        """Around one search, from its request to its answer's bytes."""
+    def together(self, tenant: str, requests: Sequence[SearchRequest]) -> Iterator[tuple[Call, ...]]:
+        """Around searches that are answered together, one or a batch, from their requests to the answer's bytes."""
         with self.traffic.real():
-            call = Call(self, tenant, request)
-            yield call
-            wanted = call.ended()
-        if wanted:
-            self._prefetcher.ask((tenant, call.session_id or ""), wanted)
+            calls = tuple(Call(self, tenant, request) for request in requests)
+            yield calls
+            wanted = [request for call in calls for request in call.ended()]
+        session_id = next((call.session_id for call in calls if call.session_id), None)
+        if wanted and session_id:
+            self._prefetcher.ask((tenant, session_id), wanted)
 
     def forget(self, tenant: str, session_id: str) -> None:
         """Everything of a session, with the pools that it touched: others make them again."""
@@ -84,8 +87,10 @@ class Call:
     """One search. Its index is put over the pools by `over`; `tell` completes its outcome."""
 
     def __init__(self, calls: Calls, tenant: str, request: SearchRequest) -> None:
-        self._calls, self._tenant, self._request = calls, tenant, request
-        self._begun = time.perf_counter(), time.thread_time()
+        self.request = request
+        self.pools: Sequence[Pool] = ()  # of the session's first and latest calls, on the generation of `over`
+        self._calls, self._tenant = calls, tenant
+        self._begun, self._thread = (time.perf_counter(), time.thread_time()), threading.get_ident()
         self._index: PooledIndex | None = None
         self._outcome: Outcome | None = None
         self._offered: tuple[FollowUp, ...] = ()
@@ -99,13 +104,15 @@ class Call:
 
     def over(self, index: SearchIndex) -> PooledIndex:
         """The index over the pools. A stateless call leaves and takes nothing, and joins what is in flight."""
-        request = self._request
+        request = self.request
         budget, settings = request.budget, request.session
         keep = settings.record and settings.reuse != "off" and bool(index.statistics.documents)
+        here = Scope(self._tenant, request.collection, index.statistics.generation)
+        self.pools = self._pools(here) if keep else ()
         self._index = PooledIndex(
             index,
             self._calls._cellar,
-            Scope(self._tenant, request.collection, index.statistics.generation),
+            here,
             Terms(
                 settings.reuse,
                 keep,
@@ -116,21 +123,14 @@ class Call:
         )
         return self._index
 
-    def pools(self, generation: str) -> list[Pool]:
-        """Of the session's first and latest calls, as far as they are of this generation."""
-        if self._request.session_id is None or not self._request.session.record:
-            return []
-        keys = self._calls._warmth.keys((self._tenant, self._request.session_id))
-        found = (self._calls._cellar.pools.get(key) for key in keys)
-        here = Scope(self._tenant, self._request.collection, generation)
-        return [pool for pool in found if pool is not None and pool.scope == here]
-
-    def tell(self, outcome: Outcome, session: SessionState) -> Outcome:
-        """With follow-ups, where a session wants them."""
-        request, index = self._request, self._index
-        if index is not None and request.session.record and request.effort == "standard":
+    def tell(self, outcome: Outcome, found: Found) -> Outcome:
+        """With follow-ups, where a session wants them; of a probe with its counts."""
+        request, index = self.request, self._index
+        if request.effort == "probe":
+            outcome = probed(outcome, found, self.pools)
+        elif index is not None and request.session.record:
             if request.session.follow_ups:
-                self._offered = self._follow_ups(outcome, session, index)
+                self._offered = self._follow_ups(outcome, found.session, index)
                 outcome.body["follow_ups"] = [each.body() for each in self._offered]
             if outcome.served_from == "pool":
                 message = "the candidates are those of a near query asked before, scored for this one (session.reuse)"
@@ -153,11 +153,13 @@ class Call:
         POOLS.set(pools)
         BYTES.set(size)
         session_id = self.session_id
-        if session_id is None or self._request.effort == "probe" or self._request.session.reuse == "off":
+        if session_id is None or self.request.effort == "probe" or self.request.session.reuse == "off":
             return []
         owner, top = (self._tenant, session_id), [hit["id"] for hit in outcome.body["results"]]
         cpu_ms = (time.thread_time() - self._begun[1]) * 1_000
-        keys, judged = calls._warmth.noted(owner, self._request.query, served, top, self._offered, cpu_ms)
+        if index.thread != self._thread:  # of a batch, whose searches run in threads of their own
+            cpu_ms = float(outcome.body["trace"]["total_ms"])
+        keys, judged = calls._warmth.noted(owner, self.request.query, served, top, self._offered, cpu_ms)
         calls._cellar.pools.pin(owner, keys, calls._ttl)
         for predictor, hit in judged:
             calls._predictors.count(predictor, hit)
@@ -166,7 +168,7 @@ class Call:
     def _wanted(self) -> list[SearchRequest]:
         """Requests like this one for what was offered and is not warm. One whose plan depends on what was shown by then
         cannot be guessed."""
-        request = self._request
+        request = self.request
         if not request.session.prefetch or any(one.type == "session" for one in request.retrieve):
             return []
         fields = {"why": None, "request_id": None, "session_id": None, "explain": False, "facets": ()}
@@ -174,8 +176,15 @@ class Call:
             request.model_copy(update={**fields, "query": each.query}) for each in self._offered if not each.prefetched
         ]
 
+    def _pools(self, here: Scope) -> list[Pool]:
+        if self.request.effort != "probe" or self.request.session_id is None:
+            return []
+        keys = self._calls._warmth.keys((self._tenant, self.request.session_id))
+        found = (self._calls._cellar.pools.get(key) for key in keys)
+        return [pool for pool in found if pool is not None and pool.scope == here]
+
     def _follow_ups(self, outcome: Outcome, session: SessionState, index: PooledIndex) -> tuple[FollowUp, ...]:
-        request, warmth = self._request, self._calls._warmth
+        request, warmth = self.request, self._calls._warmth
         owner = (self._tenant, request.session_id or "")
         state = replace(session, goal=session.goal or request.objective or "")
         return follow_ups(

@@ -6,28 +6,24 @@ may use the CPU: an event loop calls it in a thread. Not for steps of a search (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import IO, Any, Final
 
 from api import catalogue
-from api.batch import BatchRunner, Entry
-from api.batch_door import BatchDoor
-from api.batch_requests import Asked, read_batch, together
+from api.batch_requests import read_batch
 from api.collections import Collections
 from api.contents import contents
 from api.corrections import correcting
 from api.crawls import CrawlJobs
 from api.embeddings import QueryVectors
-from api.errors import DeadlineError, NotFoundError
+from api.errors import NotFoundError
 from api.explaining import explain
 from api.feedback import with_feedback
 from api.lanes import ingest_lines, ingest_objects
 from api.models import Models
 from api.open_requests import ExplainRequest, RecallRequest, SimilarRequest, TermsRequest
 from api.preparing import Stopwatch, prepare
-from api.profile import Profiler
 from api.profiles import FOLDER as PROFILES_FOLDER
 from api.profiles import ProfileStore
 from api.recall_check import recall_check
@@ -37,32 +33,27 @@ from api.requests import (
     CrawlRequest,
     SearchRequest,
     in_body,
-    lost_characters,
-    mint_request_id,
     read_request,
 )
 from api.samples import Samples
-from api.search import Found, Outcome, Surrounding, answer, check_deadline, check_postings, dry_run, find
+from api.search import check_deadline, check_postings, dry_run
+from api.searches import Searches, newest
 from api.session_calls import SessionCalls
-from api.session_door import Reply, SessionDoor
-from api.session_stores import open_sessions
+from api.session_door import Reply
 from api.settings import Settings
 from api.similar import search_for
-from api.surroundings import resolved, synonyms_of
+from api.surroundings import resolved
 from api.terms import terms
 from indexer.embed import load_embedder
 from ranking.errors import ForageError
-from ranking.pipeline import Elsewhere
 from ranking.ports import SearchIndex
 from ranking.profiles import merge
-from ranking.retriever_plans import Likeness
 from ranking.shown import shown
 from ranking.types import Floats, SessionState
+from sessions.settings import SessionSettings
+from sessions.sqlite import SqliteSessionStore
 
 Progress = Callable[[int, int | None, str], None]
-
-SYNONYMS: Final = "synonyms.txt"
-"""In a collection's folder."""
 
 MODELS_FOLDER: Final = ".models"
 """Below the data folder; no collection can be called so."""
@@ -76,16 +67,16 @@ class Engine:
         self.settings = settings
         self._collections = Collections(settings)
         self._vectors = QueryVectors(partial(load_embedder, settings.model), settings.embedding_cache)
-        self._store = open_sessions(settings)
-        self._door = SessionDoor(self._store)
-        self._batches = BatchRunner(settings.search_threads)
-        self._batch_door = BatchDoor(self._store)
-        self.sessions = SessionCalls(self._store, self._collections.open, self._run_again)
+        self._store = SqliteSessionStore(
+            settings.data / "sessions.sqlite", SessionSettings(idle_seconds=float(settings.session_ttl_s))
+        )
+        self.models = Models(settings.data / MODELS_FOLDER, settings.cross_encoder)
+        self.searches = Searches(settings, self._collections, self._vectors, self.models, self._store)
+        self.calls = self.searches.calls
+        self.sessions = SessionCalls(self._store, self._collections.open, self.searches.again, self.calls)
         self._crawls = CrawlJobs(settings)
         self._profiles = ProfileStore(settings.data / PROFILES_FOLDER)
         self._samples = Samples()
-        self._profiler = Profiler(self._vectors)
-        self.models = Models(settings.data / MODELS_FOLDER, settings.cross_encoder)
 
     def warm_up(self) -> None:
         """Loads the model and opens the default collection, so that the first search is like the next."""
@@ -104,8 +95,8 @@ class Engine:
 
     def close(self) -> None:
         """Let go of files. Idempotent."""
+        self.searches.close()
         self._crawls.close()
-        self._batches.close()
         self._collections.close()
         self._store.close()
 
@@ -115,91 +106,26 @@ class Engine:
         """The answer's bytes; a retry gets the same ones."""
         request = self._read_search(payload, tenant)
         with correcting(payload):
-            return self._door.search(payload, request, tenant, partial(self._run, tenant))
-
-    def _run(self, tenant: str, request: SearchRequest, session: SessionState) -> Outcome:
-        with self._open(tenant, request) as index:
-            return self._search(tenant, request, session, index)
-
-    def _search(
-        self,
-        tenant: str,
-        request: SearchRequest,
-        session: SessionState,
-        index: SearchIndex,
-        likenesses: Mapping[str, Likeness] | None = None,
-    ) -> Outcome:
-        return self._told(tenant, request, answer(self._find(tenant, request, session, index, likenesses)))
-
-    def _find(
-        self,
-        tenant: str,
-        request: SearchRequest,
-        session: SessionState,
-        index: SearchIndex,
-        likenesses: Mapping[str, Likeness] | None = None,
-        minimum: int = 0,
-    ) -> Found:
-        surrounding = Surrounding(
-            partial(self._synonyms, tenant, request.collection),
-            self.models.rerankers(tenant),
-            likenesses,
-            self._profiler,
-            f"{tenant}/{request.collection}",
-        )
-        return find(request, index, self._vectors, session, newest(index), surrounding, minimum)
-
-    def _told(self, tenant: str, request: SearchRequest, outcome: Outcome) -> Outcome:
-        """With what there is to say of its collection and of its text, and an id."""
-        outcome.body["notices"].extend(self._collections.notices(tenant, request.collection))
-        outcome.body["notices"].extend(lost_characters(request))
-        outcome.body["request_id"] = request.request_id or mint_request_id()
-        return outcome
+            return self.searches.one(payload, request, tenant)
 
     def batch(self, payload: Any, tenant: str) -> Reply:
         """Up to 32 searches as one: one snapshot, one commit, one answer."""
-        asked = read_batch(payload, partial(self._with_profile, tenant=tenant), self._batches.threads)
-        return self._batch_door.search(asked, tenant, partial(self._run_batch, tenant))
-
-    def _run_batch(self, tenant: str, asked: Asked, session: SessionState) -> list[Entry | DeadlineError]:
-        def look(request: SearchRequest, index: SearchIndex, minimum: int) -> Found:
-            return self._find(tenant, request, session, index, minimum=minimum)
-
-        def page(request: SearchRequest, found: Found, elsewhere: Elsewhere) -> Outcome:
-            return self._told(tenant, request, answer(found, elsewhere))
-
-        return self._batches.run(asked, partial(self._open, tenant), look, page)
-
-    def _run_again(
-        self, tenant: str, searches: Sequence[SearchRequest], session: SessionState
-    ) -> list[Entry | DeadlineError]:
-        """Searches that were answered together once, on a session as it was then."""
-        return self._run_batch(tenant, together(searches), session)
-
-    @contextmanager
-    def _open(self, tenant: str, request: Any) -> Iterator[SearchIndex]:
-        """The index of the collection and generation that a request names; errors name its fields."""
-        with in_body(), self._collections.open(tenant, request.collection, request.generation) as index:
-            yield index
-
-    def _synonyms(self, tenant: str, collection: str) -> dict[str, tuple[str, ...]]:
-        """Of the collection's synonyms.txt, read anew for each request that wants them: it is edited by hand."""
-        path = self._collections.folder(tenant, collection) / SYNONYMS
-        return dict(synonyms_of(path.read_text("utf-8", "replace"))) if path.is_file() else {}
+        asked = read_batch(payload, partial(self._with_profile, tenant=tenant), self.searches.batches.threads)
+        return self.searches.many(asked, tenant)
 
     def plan(self, payload: Any, tenant: str) -> dict[str, Any]:
         """What a search would do: parsed query, terms, stages and matches; touches no session and embeds nothing."""
         request = self._read_search(payload, tenant)
-        with correcting(payload), self._open(tenant, request) as index:
-            synonyms = partial(self._synonyms, tenant, request.collection)
+        with correcting(payload), self.searches.open(tenant, request) as index:
+            synonyms = partial(self.searches.synonyms, tenant, request.collection)
             return dry_run(prepare(request, index, self._vectors, Stopwatch(), None, synonyms, embed=False), index)
 
     def explain(self, payload: Any, tenant: str) -> dict[str, Any]:
         """One document under one query, in its results or not; stateless."""
         request = read_request(ExplainRequest, self._with_profile(payload, tenant))
-        with correcting(payload), self._open(tenant, request) as index:
+        with correcting(payload), self.searches.open(tenant, request) as index:
             document = resolved(request.document, index, "$.document")
-            synonyms = partial(self._synonyms, tenant, request.collection)
+            synonyms = partial(self.searches.synonyms, tenant, request.collection)
             asked, watch = request.model_copy(update={"explain": True}), Stopwatch()
             prepared = prepare(asked, index, self._vectors, watch, None, synonyms)
             prepared = with_feedback(prepared, index, newest(index))
@@ -211,20 +137,20 @@ class Engine:
     def similar(self, payload: Any, tenant: str) -> dict[str, Any]:
         """Documents like a document or a text: a search whose request is in `resolved`."""
         request = read_request(SimilarRequest, payload)
-        with self._open(tenant, request) as index:
+        with self.searches.open(tenant, request) as index:
             made, likenesses = search_for(request, index, self._own_vectors(index))
-            return self._search(tenant, made, SessionState(), index, likenesses).body
+            return self.searches.on(tenant, made, SessionState(), index, likenesses).body
 
     def terms(self, payload: Any, tenant: str) -> dict[str, Any]:
         """df, idf, cost, expansions and related words."""
         request = read_request(TermsRequest, payload)
-        with self._open(tenant, request) as index:
+        with self.searches.open(tenant, request) as index:
             return terms(request, index, self._own_vectors(index))
 
     def recall(self, payload: Any, tenant: str) -> dict[str, Any]:
         """Approximate against exact search on sampled queries."""
         request = read_request(RecallRequest, payload)
-        with self._open(tenant, request) as index:
+        with self.searches.open(tenant, request) as index:
             return recall_check(request, index, self._own_vectors(index))
 
     def _own_vectors(self, index: SearchIndex) -> QueryVectors | None:
@@ -260,7 +186,7 @@ class Engine:
     def contents(self, payload: Any, tenant: str) -> dict[str, Any]:
         """Documents by id or URL; NotFoundError when none of them is there."""
         request = read_request(ContentsRequest, payload)
-        with self._open(tenant, request) as index:
+        with self.searches.open(tenant, request) as index:
             body = contents(request, index, self._vectors)
         if not body["documents"]:
             first = body["errors"][0]
@@ -307,7 +233,7 @@ class Engine:
     def _results(self, tenant: str, collection: str, generation: str, query: str) -> list[dict[str, Any]]:
         place = {"collection": collection, "generation": generation, "session": {"record": False}}
         request = SearchRequest.model_validate({"query": query, **place})
-        return list(self._run(tenant, request, SessionState()).body["results"])
+        return list(self.searches.run(tenant, request, SessionState()).body["results"])
 
     # ------------------------------------------------------------ collections
 
@@ -393,8 +319,3 @@ class Engine:
     def encode(self, text: str) -> Floats:
         """A query's vector."""
         return self._vectors.encode(text)[0]
-
-
-def newest(index: SearchIndex) -> float:
-    """Ages count from the newest date of the generation: the same request gives the same bytes tomorrow."""
-    return index.statistics.newest or 0.0

@@ -7,6 +7,7 @@ new is kept. Not for what decides a recall (pool_keys.py), nor for which pools a
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -108,11 +109,12 @@ class _Known:
 
 
 class PooledIndex:
-    """See the module. For one call in one thread."""
+    """See the module. For one call, in one thread at a time; `thread` is the first."""
 
     def __init__(self, index: SearchIndex, cellar: Cellar, scope: Scope, terms: Terms) -> None:
         self._index, self._cellar, self._scope, self._terms = index, cellar, scope, terms
         self._known: dict[int, _Known] = {}
+        self.thread = threading.get_ident()
 
     # ------------------------------------------------------------ what pools answer
 

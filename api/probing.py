@@ -17,19 +17,31 @@ import numpy as np
 
 from api.embeddings import QueryVectors
 from api.near import POOL, as_asked
+from api.pool_keys import Key
 from api.pool_settings import COLD_PROBE, PROBE_CANDIDATES
 from api.pooled_index import PooledIndex
 from api.pools import Pool
-from api.preparing import Prepared, Stopwatch, prepare, text_to_embed
+from api.preparing import Stopwatch, prepare, text_to_embed
 from api.profile import Learned
 from api.reading import Reading
 from api.requests import SearchRequest
-from api.search import Found, Outcome, Surrounding, answer
-from ranking.pipeline import order
+from api.search import Found, Outcome, Surrounding, assemble, find
+from ranking.pipeline import order, page_of
 from ranking.query import parse
-from ranking.types import Evidence, Notice, Plan, PlannedRetriever, SessionState
+from ranking.types import Notice, Plan, PlannedRetriever, SessionState
 
 DENSE_NEEDS = frozenset({"dense", "dense_mean", "vectors"})
+
+
+def guess(
+    request: SearchRequest, index: PooledIndex, vectors: QueryVectors, now: float, surrounding: Surrounding
+) -> Key | None:
+    """A search up to its passages, for nobody: what it read stays in the pools. Returns the key of its own."""
+    found = find(request, index, vectors, SessionState(), now, surrounding)
+    plan = found.prepared.plan
+    assemble(page_of(found.ordered), plan, index, found.prepared.request, found.session, found.reading)
+    served = index.served(plan)
+    return None if served is None else served.key
 
 
 def probe(
@@ -40,8 +52,8 @@ def probe(
     now: float,
     surrounding: Surrounding,
     pools: Sequence[Pool],
-) -> Outcome:
-    """`pools`: of the session's first and latest calls, on this generation."""
+) -> Found:
+    """A search up to its order. `pools`: of the session's first and latest calls, on this generation."""
     watch = Stopwatch()
     titles = request.content.model_copy(update={"passages": 0})
     lean = request.model_copy(update={"content": titles, "rerank": (), "explain": False})
@@ -58,8 +70,7 @@ def probe(
     ordered = order(prepared.plan, evidence, prepared.request, session, now, None, prepared.rules)
     watch.lap("rank", evidence.size, len(ordered.order))
     reading = Reading(SessionState(), prepared.request)
-    outcome = answer(Found(prepared, evidence, ordered, index, session, reading, Learned(), watch))
-    return _told(outcome, prepared, evidence, pools, warm is not None)
+    return Found(prepared, evidence, ordered, index, session, reading, Learned(), watch)
 
 
 def _cheaper(plan: Plan, pools: Sequence[Pool]) -> Plan:
@@ -78,9 +89,11 @@ def _in_turns(lists: Sequence[Sequence[str]]) -> Iterator[str]:
     return (each for each in chain.from_iterable(zip_longest(*lists)) if each is not None)
 
 
-def _told(outcome: Outcome, prepared: Prepared, evidence: Evidence, pools: Sequence[Pool], exact: bool) -> Outcome:
-    """With the counts, and where they come from."""
-    scored = [number for number, planned in enumerate(prepared.plan.terms) if planned.scored]
+def probed(outcome: Outcome, found: Found, pools: Sequence[Pool]) -> Outcome:
+    """With the counts, and where they come from; it showed nothing."""
+    evidence, plan = found.evidence, found.prepared.plan
+    exact = isinstance(found.index, PooledIndex) and found.index.served(plan) is not None
+    scored = [number for number, planned in enumerate(plan.terms) if planned.scored]
     holds = evidence.tf[:, scored].max(axis=(0, 1), initial=0.0) > 0
     results: list[dict[str, Any]] = outcome.body["results"]
     warm = exact or bool(pools)

@@ -174,7 +174,6 @@ def answer(found: Found, elsewhere: Elsewhere = NOWHERE) -> Outcome:
         query.notices,
         prepared.notices,
         ranking.notices,
-        not_executed(request),
         given_up(prepared),
         emptied(prepared, evidence, index),
     )
@@ -254,13 +253,6 @@ def facets_of(request: SearchRequest, plan: Plan, index: SearchIndex) -> dict[st
     return {
         name: [{"value": value, "count": count} for value, count in counted.get(name, ())] for name in request.facets
     }
-
-
-def not_executed(request: SearchRequest) -> tuple[Notice, ...]:
-    """Fields of the contract that this version reads and does not act on: named, never silent."""
-    if request.effort == "standard":
-        return ()
-    return (Notice("not_executed", "effort had no effect: this version always runs a full search"),)
 
 
 def emptied(prepared: Prepared, evidence: Evidence, index: SearchIndex) -> tuple[Notice, ...]:

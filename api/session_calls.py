@@ -11,6 +11,7 @@ from typing import Any
 
 from api import branches, log, parquet, session_feedback
 from api.batch import Entry
+from api.calls import Calls
 from api.errors import DeadlineError
 from api.export import Rows, What, rows
 from api.replay import Replayed, replay
@@ -30,11 +31,12 @@ RunAgain = Callable[[str, Sequence[SearchRequest], SessionState], Sequence[Entry
 
 class SessionCalls:
     """On one store. `open_index(tenant, collection, generation)` lends an index; `again(tenant, searches, state)` runs
-    searches once more. Every call but `trouble` raises SessionStoreError when the store cannot be used, and
-    SessionNotFound for unknown, expired and foreign ids alike."""
+    searches once more; `calls` knows what is warm. Every call but `trouble` raises SessionStoreError when the store
+    cannot be used, and SessionNotFound for unknown, expired and foreign ids alike."""
 
-    def __init__(self, store: SessionStore, open_index: OpenIndex, again: RunAgain) -> None:
+    def __init__(self, store: SessionStore, open_index: OpenIndex, again: RunAgain, calls: Calls) -> None:
         self._store = store
+        self._calls = calls
         self._open_index = open_index
         self._again = again
 
@@ -42,7 +44,7 @@ class SessionCalls:
         """An empty session. Raises SessionExists."""
         request = read_request(SessionRequest, payload)
         with in_body():
-            session = self._store.create(tenant, request.session_id, objective=request.objective, keep=request.keep)
+            session = self._store.create(tenant, request.session_id, objective=request.objective)
         return {"session_id": session.id, **_dates(session)}
 
     def list(self, tenant: str) -> dict[str, Any]:
@@ -58,12 +60,13 @@ class SessionCalls:
         check_seq(history, as_of)
         body = readback(history, as_of=as_of)
         body["profile"]["terms"] = profile_terms(history, as_of, self._again)
-        return body | account(history, as_of)
+        return body | account(history, as_of) | self._calls.report(tenant, session_id)
 
     def delete(self, session_id: str, tenant: str) -> None:
         """Erase it."""
         if not self._store.delete(tenant, session_id):
             raise no_session(session_id)
+        self._calls.forget(tenant, session_id)
 
     def feedback(self, session_id: str, payload: Any, tenant: str) -> Reply:
         """What an agent opened, cited or rejected."""

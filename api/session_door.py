@@ -28,6 +28,8 @@ from sessions.yields import exhausted, gain, low_yield, stop
 RunSearch = Callable[[SearchRequest, SessionState], Outcome]
 
 DEGRADED: Final = "session"
+PROBED: Final = "probe"
+"""The note of an event that was one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,12 @@ def unmarked(outcome: Outcome) -> list[Shown]:
 
 
 def draft_of(request: SearchRequest, outcome: Outcome, body: str, new: int, best_new: float) -> Draft:
-    """What the log keeps of a search. `body`: the hash of the request as sent."""
+    """What the log keeps of a search. `body`: the hash of the request as sent. A probe is a note: it showed nothing, so
+    it counts neither as a call nor for what calls brought."""
+    probed = request.effort == "probe"
     return Draft(
-        kind="search",
+        kind="note" if probed else "search",
+        note=PROBED if probed else "",
         branch=request.branch,
         reader=request.reader,
         query=request.query,
@@ -165,15 +170,17 @@ def session_body(
     progress = snapshot.progress(request.reader, request.branch) if snapshot else None
     is_exhausted = exhausted(outcome.ranking.unseen, request.max_results)
     rule = request.session.stop
+    probed = request.effort == "probe"
+    advice = stop(min_new=rule.min_new, min_gain=rule.min_gain, new=new, best_new=best_new, exhausted=is_exhausted)
     return {
         "seq": seq,
         "snapshot_seq": snapshot.seq if snapshot else 0,
         "exhausted": is_exhausted,
-        "low_yield": progress is not None and low_yield(progress, shown, new, best_new),
+        "low_yield": progress is not None and not probed and low_yield(progress, shown, new, best_new),
         "shown_before": shown - new,
         "new": new,
         "served_from": outcome.served_from,
         "profile_terms": list(outcome.profile_terms),
         "budget_left": snapshot.budget_left() if snapshot else None,
-        "stop": stop(min_new=rule.min_new, min_gain=rule.min_gain, new=new, best_new=best_new, exhausted=is_exhausted),
+        "stop": None if probed else advice,
     }

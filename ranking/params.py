@@ -27,7 +27,6 @@ from ranking.knobs import Weight as Weight
 from ranking.knobs import knob as knob
 from ranking.rerank_params import RerankStage, TreesStage
 from ranking.retriever_params import FIELD_WEIGHTS as FIELD_WEIGHTS
-from ranking.retriever_params import MAX_POSTINGS as MAX_POSTINGS
 from ranking.retriever_params import Bm25Retriever as Bm25Retriever
 from ranking.retriever_params import DenseRetriever as DenseRetriever
 from ranking.retriever_params import Retriever as Retriever
@@ -133,7 +132,9 @@ class SessionParams(Model):
     feedback_weight: float = knob(0.2, "weight", "as goal_weight", ge=0, le=0.3)
     prefetch: StrictBool = knob(True, "", "warms pools on idle workers only")
     reuse: Literal["off", "exact", "near"] = knob(
-        "exact", "", "the same bytes, sooner; near borrows candidates of a like query and says so: a third of five differ"
+        "exact",
+        "",
+        "the same bytes, sooner; near borrows candidates of a like query and says so: a third of five differ",
     )
     follow_ups: StrictBool = knob(True, "", "at most three")
     overlap: Literal["stub", "allow", "partition"] = knob(
@@ -155,7 +156,7 @@ class ContentParams(Model):
 
 class BudgetParams(Model):
     ms: float | None = knob(None, "ms", "no deadline", gt=0, le=600_000, allow_inf_nan=False)
-    postings: int | None = knob(None, "postings", "no cap", ge=1, le=MAX_POSTINGS)
+    postings: int | None = knob(None, "postings", "no cap", ge=1)
     on_exceed: Literal["degrade", "fail"] = knob("degrade", "", "a cheaper answer that says so beats none")
 
 

@@ -119,9 +119,10 @@ def _list(given: Any, context: Mapping[str, Any]) -> Any:
 
 
 def _shorter(given: Any, context: Mapping[str, Any]) -> Any:
-    """A text up to the limit. Never a list: of rules or sites, those at its end would be gone without a word."""
     limit = int(context["max_length"])
-    return (given[:limit].rpartition(" ")[0] or given[:limit]) if isinstance(given, str) else UNCHANGED
+    if isinstance(given, str):
+        return given[:limit].rpartition(" ")[0] or given[:limit]
+    return given[:limit] if isinstance(given, list) else UNCHANGED
 
 
 def _longer(given: Any, context: Mapping[str, Any]) -> Any:

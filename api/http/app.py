@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.engine = Engine(settings)
     app.state.workers = Workers(settings.search_threads, settings.max_waiting)
+    app.state.engine.calls.traffic.queued = lambda: app.state.workers.busy
     app.state.lanes = Workers(LANE_THREADS, settings.max_waiting)
     app.state.keys = Keys(settings.keys())
     install_error_handlers(app)

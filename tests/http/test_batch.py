@@ -142,15 +142,15 @@ def test_no_page_is_shorter_for_having_company(client: Client, searches: list[An
 
 def test_copies_are_computed_once_and_answered_alike(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy is a retry: the same page, an event of its own."""
-    engine = client.app.state.engine
+    searches = client.app.state.engine.searches
     calls: list[str] = []
-    find = engine._find
+    find = searches._find
 
     def counted(tenant: str, request: Any, *rest: Any, **more: Any) -> Any:
         calls.append(request.query)
         return find(tenant, request, *rest, **more)
 
-    monkeypatch.setattr(engine, "_find", counted)
+    monkeypatch.setattr(searches, "_find", counted)
     answer = batch(client, *["zip archives"] * 5, "locks")
     assert sorted(calls) == ["locks", "zip archives"]
     assert all(page == shown(answer)[0] for page in shown(answer)[:5])
@@ -288,7 +288,7 @@ def test_the_collection_of_the_batch_counts_where_a_search_names_none(client: Cl
 
 def test_one_budget_is_shared(client: Client) -> None:
     """Postings are divided; time is, by how many have to wait for each other."""
-    threads = client.app.state.engine._batches.threads
+    threads = client.app.state.engine.searches.batches.threads
     searches = ["zip"] * 2 * threads
     answer = batch(client, *searches, budget={"postings": 100_000, "ms": 60_000}, session={"on_repeat": "continue"})
     budgets = [each["resolved"]["budget"] for each in answer["answers"]]
@@ -320,15 +320,16 @@ def test_a_deadline_that_passes_while_a_page_is_written_costs_that_page(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found in time, written too late."""
-    engine = client.app.state.engine
-    told = engine._told
+    searches = client.app.state.engine.searches
+    page = searches._page
 
-    def slow(tenant: str, request: Any, outcome: Any) -> Any:
+    def slow(tenant: str, request: Any, *rest: Any) -> Any:
+        outcome = page(tenant, request, *rest)
         if request.query == "slow":
             raise DeadlineError("too late", path="$.budget.ms", hint="wait", results=outcome.body["results"])
-        return told(tenant, request, outcome)
+        return outcome
 
-    monkeypatch.setattr(engine, "_told", slow)
+    monkeypatch.setattr(searches, "_page", slow)
     answer = batch(client, "slow", "rows")
     assert answer["answers"][0]["error"]["path"] == "$.searches[0].budget.ms"
     assert answer["answers"][0]["results"]

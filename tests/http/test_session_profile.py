@@ -142,9 +142,9 @@ def test_memory_changes_no_answer(client: Client) -> None:
     """What is likely for a goal is computed anew when it was forgotten."""
     in_session(client, GOAL, "one")
     warm = in_session(client, "crane", "one")
-    client.app.state.engine._profiler.forget()
+    client.app.state.engine.searches.profiler.forget()
     in_session(client, GOAL, "two")
-    client.app.state.engine._profiler.forget()
+    client.app.state.engine.searches.profiler.forget()
     cold = in_session(client, "crane", "two")
     assert cold["results"] == warm["results"]
     assert cold["session"]["profile_terms"] == warm["session"]["profile_terms"]

@@ -96,7 +96,7 @@ def deleting(monkeypatch: pytest.MonkeyPatch, client: Client, session: str) -> N
             client.app.state.engine.sessions.delete(session, "default")
         return found
 
-    monkeypatch.setattr("api.engine.find", overtaken)
+    monkeypatch.setattr("api.searches.find", overtaken)
 
 
 def test_a_search_that_a_delete_overtakes_is_answered_and_brings_nothing_back(
