@@ -63,8 +63,10 @@ class SessionSettings:
 DEFAULTS: Final = SessionSettings()
 
 FIRST_PAUSE_SECONDS: Final = 0.005
-LONGEST_PAUSE_SECONDS: Final = 0.1
 """Between two looks at a request that another process answers; each pause is twice the one before."""
+
+LONGEST_PAUSE_SECONDS: Final = 0.1
+"""The last of those pauses: ten looks a second cost a store nothing."""
 
 COUNTED_CALLS: Final = 2_000
 """calls_ago saturates here: demotion, which halves every 6 calls by default, has long decayed."""
