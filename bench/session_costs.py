@@ -146,10 +146,10 @@ def parallel(place: Place, texts: Sequence[str], rounds: int) -> Timings:
     found: Timings = defaultdict(list)
     with place.engine() as engine, ThreadPoolExecutor(PARALLEL) as pool:
         for _ in range(rounds):
-            for name in ("stateless", "session"):
-                with session_of(engine) as session:
-                    some = [next(queries) for _ in range(PARALLEL)]
-                    found[name].append(_at_once(pool, engine, some, None if name == "stateless" else session)[0])
+            some = [[next(queries) for _ in range(PARALLEL)] for _ in range(2)]
+            found["stateless"].append(_at_once(pool, engine, some[0], None)[0])
+            with session_of(engine) as session:
+                found["session"].append(_at_once(pool, engine, some[1], session)[0])
             with session_of(engine) as session:
                 took, answers = _at_once(pool, engine, [next(queries)] * PARALLEL, session)
             found["identical"].append(took)

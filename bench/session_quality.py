@@ -30,8 +30,11 @@ SETS: Final = ("musique-200", "hotpot-react-dev")
 AGENTS: Final = ("keyword", "loop")
 NOTICING: Final = ("1/1", "0.95/0.8", "0.95/0.4", "0.7/0.7")
 FOLLOWING: Final = ("1", "0.5", "0")
-MODES: Final = (*GRIDS["modes"], *(f"session:use_profile=false,seen=demote,demote={factor}" for factor in (0.6, 0.3)))
-PROFILES: Final = (*GRIDS["goals"], *GRIDS["feedback"][1:])
+PROFILES: Final = (
+    *GRIDS["goals"],
+    "session:objective=true,feedback_weight=0,goal_weight=0.2",
+    "session:cite=true,feedback_weight=0.2,goal_weight=0.2",
+)
 LOGS: Final = {"hotpot-react-dev": 5, "trec-session-2013": 10, "conv-cast-mtrag": 10}
 """Recorded sessions -> results a call."""
 RECALL: Final = "recall"
@@ -63,10 +66,11 @@ def simulated(engine: Engine, data: Path, work: Path, name: str, systems: Sequen
 
 
 def recorded(engine: Engine, data: Path, work: Path, topics: int | None) -> Bodies:
-    """set -> measures.json's body: stateless, the default, and the default with what was shown left in place."""
+    """set -> measures.json's body: stateless, the default, and the default without one of its two halves."""
     found = {}
     for each, k in LOGS.items():
-        systems = (f"stateless:k={k}", f"session:k={k}", f"session:k={k},seen=off", f"session:k={k},use_profile=false")
+        options = ("", ",use_profile=false", ",seen=off", ",objective=true", ",seen=off,objective=true")
+        systems = (f"stateless:k={k}", *(f"session:k={k}{option}" for option in options))
         plan = Plan((RECORDED,), systems_of(systems), topics=topics, threads=os.cpu_count() or 1)
         found[each] = run_replay(engine, data / each, work / f"replay-{each}", plan, collection=None, progress=Told())
     return found
@@ -147,7 +151,7 @@ def main() -> None:
     data, work, topics = Path(chosen.data), chosen.work, chosen.topics
     engine = Engine(Settings(data=work / "data", embedding_cache=EMBEDDINGS))
     try:
-        modes = simulated(engine, data, work, "modes", MODES, topics)
+        modes = simulated(engine, data, work, "modes", GRIDS["modes"], topics)
         tables = {"session-modes": systems_table(modes), "session-cells": cells_table(modes)}
         tables["session-profiles"] = systems_table(simulated(engine, data, work, "profiles", PROFILES, topics))
         tables["session-replay"] = replay_table(recorded(engine, data, work, topics))

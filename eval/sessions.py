@@ -22,12 +22,13 @@ from eval import trajectories
 from eval.agents.catalogue import agent_of
 from eval.agents.view import Agent
 from eval.collections import TestCollection
+from eval.desk import Desk, request_of
 from eval.errors import RunError, SessionRunError
 from eval.readers import GRID, Reader, read
 from eval.runs import TENANT, Progress, ensure_indexed
 from eval.session_measures import list_measures, measures
 from eval.session_report import markdown, summary
-from eval.systems import Desk, System, request_of
+from eval.systems import System
 from eval.tasks import Task, read_tasks
 from eval.trajectories import Trajectory, run_task
 

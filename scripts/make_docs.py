@@ -1,10 +1,11 @@
 """Reference pages from the tables that the code runs on: given the checkout, writes docs/{params,signals,operators,
-errors}.md, or with --check fails when one of them is not what it would write.
+errors,agents}.md, or with --check fails when one of them is not what it would write.
 
     python scripts/make_docs.py [--check]
 
-Request knobs, constants, signals and operators come from their catalogues; other settings and errors are read from the
-source, comments and trees included, so nothing heavy is imported. Not for prose: concepts are in the other pages.
+Request knobs, constants, signals, operators and agents come from their catalogues; other settings and errors are read
+from the source, comments and trees included, so nothing heavy is imported. Not for prose: concepts are in the other
+pages.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ if str(ROOT) not in sys.path:
 
 from api.http.errors import _HTTP_CODES as HTTP_CODES  # noqa: E402 (the checkout comes first)
 from api.requests import SearchRequest  # noqa: E402
+from eval.agents.catalogue import AGENTS  # noqa: E402
+from eval.readers import GRID  # noqa: E402
+from eval.systems import GRIDS  # noqa: E402
 from ranking.operators import OPERATORS  # noqa: E402
 from ranking.params import Params  # noqa: E402
 from ranking.signals.catalogue import SIGNALS, families  # noqa: E402
@@ -153,11 +157,35 @@ def errors_page() -> str:
     )
 
 
+def agents_page() -> str:
+    """docs/agents.md."""
+    agents = [(f"`{agent.name}`", agent.does, agent.cannot_show) for agent in AGENTS.values()]
+    grids = [(f"`{name}`", ", ".join(f"`{system}`" for system in systems)) for name, systems in GRIDS.items()]
+    readers = [(f"{each.target:g}", f"{each.other:g}", f"{each.follows:g}") for each in GRID]
+    return _page(
+        [
+            "# Simulated agents, readers and systems\n",
+            "What `forage eval sessions` puts together ([tuning.md](tuning.md#sessions)). An agent is a function of "
+            "the question and of what was displayed; a reader says what of that is noticed; a system is how a call is "
+            "asked.\n",
+            "## Agents\n",
+            markdown(("agent", "what it does", "what it cannot show"), agents),
+            "## Readers\n",
+            "The chance to notice evidence for what a query is after, to notice other evidence, and to open a stub. "
+            "Luck is a hash of seed, topic, document and call: the same for every system, new in every call.\n",
+            markdown(("target", "other", "stubs opened"), readers),
+            "## Names for several systems\n",
+            markdown(("name", "systems"), grids),
+        ]
+    )
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/params.md": params_page,
     "docs/signals.md": signals_page,
     "docs/operators.md": operators_page,
     "docs/errors.md": errors_page,
+    "docs/agents.md": agents_page,
 }
 
 

@@ -13,9 +13,10 @@ from api.engine import Engine
 from api.session_door import Reply
 from api.settings import Settings
 from eval.agents.view import Asked
+from eval.desk import Desk, request_of
 from eval.errors import RunError, SessionRunError
 from eval.sessions import Plan, run_sessions
-from eval.systems import Desk, request_of, system_of, systems_of
+from eval.systems import system_of, systems_of
 from ranking.errors import ForageError
 from tests.eval.sets import multi_hop
 

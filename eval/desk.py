@@ -1,0 +1,90 @@
+"""The desk of an agent: given a system, asks the engine as the system asks, and returns what is displayed.
+
+Every system sends the same request but for its `session`: a difference between two of them is the session's alone. Not
+for what a reader notices (readers.py).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+
+from api.engine import Engine
+from eval.agents.view import Asked
+from eval.displayed import Answer, answer_of, without
+from eval.errors import SessionRunError
+from eval.runs import TENANT, plain
+from eval.systems import System
+
+QUIET: Final = {"prefetch": False, "follow_ups": False}
+"""Of every session under test: neither changes a result, and both cost time."""
+TRIES: Final = 3
+"""Of a call whose answer was degraded."""
+
+
+def request_of(system: System, collection: str, query: str) -> dict[str, Any]:
+    """What every system asks, but for the session."""
+    session = {**QUIET, **system.session} if system.kind == "session" else {"record": False}
+    return {
+        "query": plain(query).strip() or query,
+        "collection": collection,
+        "max_results": system.k,
+        "diversify": {"max_per_site": None},
+        "session": session,
+    }
+
+
+class Desk:
+    """One session of one system: every call of one agent on one topic, whose question is its objective. close() erases
+    what it left behind."""
+
+    def __init__(self, engine: Engine, system: System, collection: str, objective: str = "") -> None:
+        self._engine = engine
+        self._system = system
+        self._collection = collection
+        self._objective = objective if system.tells else ""
+        self._session = f"eval-{secrets.token_hex(8)}"
+        self._recorded = system.kind == "session"
+        self._used = False
+        self._kept: dict[str | None, set[str]] = {}
+
+    def search(self, asked: Asked) -> Answer:
+        """What is displayed to the reader of `asked`."""
+        request = request_of(self._system, self._collection, asked.query)
+        if self._recorded:
+            self._used = True
+            request["session_id"] = self._session
+            if self._objective:
+                request["objective"] = self._objective
+            if asked.reader is not None:
+                request["reader"] = asked.reader
+        answer = answer_of(self._whole(request))
+        if self._system.kind == "dedupe":
+            kept = self._kept.setdefault(asked.reader, set())
+            answer = without(answer, kept)
+            kept.update(item.document for item in answer.shown)
+        return answer
+
+    def _whole(self, request: dict[str, Any]) -> Any:
+        """An answer that nothing was left out of: a session that its store failed for once would be measured as
+        stateless. Such a call recorded nothing, so it can be made again. SessionRunError when that does not help."""
+        for _ in range(TRIES):
+            body = orjson.loads(self._engine.search(request, TENANT).body)
+            if not body["trace"]["degraded"]:
+                return body
+        degraded = ", ".join(body["trace"]["degraded"])
+        raise SessionRunError(f"the engine answered without {degraded}", hint="run it again: what is done is kept")
+
+    def cite(self, documents: Sequence[str], reader: str | None) -> None:
+        """Tell the session what was noticed, when the system is to know."""
+        if self._recorded and self._system.cites and documents:
+            events = [{"kind": "cite", "document": document} for document in documents]
+            self._engine.sessions.feedback(self._session, {"events": events, "reader": reader}, TENANT)
+
+    def close(self) -> None:
+        if self._used:
+            self._engine.sessions.delete(self._session, TENANT)
+            self._used = False
