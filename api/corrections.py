@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ranking.errors import ExpressionError, ForageError
+from ranking.params import Params
+from ranking.shown import shown
 
 _PATH: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _NAMED: Final = ("$.weights.", "$.fuse.weights.", "$.diversify.max_per.")
@@ -19,12 +21,30 @@ _NAMED: Final = ("$.weights.", "$.fuse.weights.", "$.diversify.max_per.")
 
 @contextmanager
 def correcting(payload: Any) -> Iterator[None]:
-    """Errors that leave the block carry a corrected request where one can be made."""
+    """Errors that leave the block carry a corrected request where one can be made, and name the profile to blame."""
     try:
-        yield
+        with blaming_profile(payload):
+            yield
     except ForageError as error:
         if error.corrected_request is None and isinstance(payload, Mapping):
             error.corrected_request = corrected(payload, error)
+        raise
+
+
+@contextmanager
+def blaming_profile(payload: Any) -> Iterator[None]:
+    """Errors that leave the block about a field that the request does not have say that its profile set it: a signal
+    may have gone since the profile was saved."""
+    try:
+        yield
+    except ForageError as error:
+        name = payload.get("profile") if isinstance(payload, Mapping) else None
+        top = _PATH.match((error.path or "$").removeprefix("$"))
+        if isinstance(name, str) and top is not None and top[1] in Params.model_fields and top[1] not in payload:
+            error.message += f"; the profile {shown(name)} sets it"
+            error.hint = f"{error.hint}; " if error.hint else ""
+            error.hint += "set it in the request, or save a version of the profile without it"
+            error.corrected_request = None
         raise
 
 

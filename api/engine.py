@@ -14,7 +14,7 @@ from api import catalogue
 from api.batch_requests import read_batch
 from api.collections import Collections
 from api.contents import contents
-from api.corrections import correcting
+from api.corrections import blaming_profile, correcting
 from api.crawls import CrawlJobs
 from api.embeddings import QueryVectors
 from api.errors import NotFoundError
@@ -122,7 +122,8 @@ class Engine:
 
     def explain(self, payload: Any, tenant: str) -> dict[str, Any]:
         """One document under one query, in its results or not; stateless."""
-        request = read_request(ExplainRequest, self._with_profile(payload, tenant))
+        with blaming_profile(payload):
+            request = read_request(ExplainRequest, self._with_profile(payload, tenant))
         with correcting(payload), self.searches.open(tenant, request) as index:
             document = resolved(request.document, index, "$.document")
             synonyms = partial(self.searches.synonyms, tenant, request.collection)
@@ -158,7 +159,8 @@ class Engine:
         return self._vectors if index.statistics.embedder == self._vectors.embedder.id else None
 
     def _read_search(self, payload: Any, tenant: str) -> SearchRequest:
-        return read_request(SearchRequest, self._with_profile(payload, tenant))
+        with blaming_profile(payload):
+            return read_request(SearchRequest, self._with_profile(payload, tenant))
 
     def _with_profile(self, payload: Any, tenant: str) -> Any:
         """The request over the profile that it names."""

@@ -77,7 +77,7 @@ def explain(
         "document": document,
         "rank": None if lost_at in ("filter", "recall") else place,
         "rank_if_found": place,
-        "page_rank": page.index(document) + 1 if document in page else None,
+        "page_rank": page.index(document) + 1 if document in page and not failed else None,
         "score": scored.score,
         "lost_at": lost_at,
         "failed": [{"text": one.text, "kind": one.kind} for one in failed],
@@ -90,7 +90,9 @@ def explain(
         "terms_missing": answers.missing_terms(plan, evidence, [row])[0],
         "target_rank": target,
         "ahead": _ahead(ordered, evidence, place),
-        "counterfactuals": _counterfactuals(ordered, prepared, row, target, opinions),
+        "counterfactuals": [_without(failed, place)]
+        if failed
+        else _counterfactuals(ordered, prepared, row, target, opinions),
         "query": answers.query_report(plan, prepared.query.operators, evidence.operator_matches, ranking.exact),
         "resolved": {name: value for name, value in resolved.items() if name not in ("document", "target_rank")},
         "degraded": [*evidence.degraded, *degraded_by(prepared)],
@@ -143,6 +145,11 @@ def _ahead(ordered: Ordered, evidence: Evidence, place: int) -> list[dict[str, A
 
 
 # ---------------------------------------------------------------- counterfactuals
+
+
+def _without(failed: Sequence[Failed], place: int) -> dict[str, Any]:
+    """No weight brings in what a condition keeps out: its rank without those that it fails."""
+    return {"change": {"without": [one.text for one in failed]}, "rank": place}
 
 
 def _counterfactuals(

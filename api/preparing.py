@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from api.absent import absent
 from api.budget import WITHOUT_DENSE, cheaper, predicted_ms, sends_vector
 from api.embeddings import QueryVectors
 from api.requests import SearchRequest
@@ -119,6 +120,7 @@ def prepare(
     if embed and vector is not None and vectors is not None and text is not None:
         plan = replace(plan, vector=vectors.encode(text)[0])
         watch.lap("embed")
+    notices = (*notices, *absent(request, plan, index))
     return Prepared(request, ran, query, plan, rules, around, own, cost, notices, tuple(degraded))
 
 

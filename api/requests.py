@@ -15,11 +15,12 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from api.errors import InvalidRequestError
-from indexer.collection import NAME
+from indexer.collection import DEFAULT, NAME, check_name
 from indexer.rows import clean_value
+from ranking.checks import check_params
 from ranking.errors import ForageError
 from ranking.params import MAX_QUERY_CHARACTERS, Model, Params
-from ranking.query import NOT_BLANK
+from ranking.query import NOT_BLANK, parse
 from ranking.shown import cut, shown
 from ranking.suggest import correct, json_path, path_text
 
@@ -222,15 +223,30 @@ def _too_much(what: str) -> InvalidRequestError:
     return InvalidRequestError(f"the body {what}", path="$", hint="GET /openapi.json has every field with its range")
 
 
+def _is_meant(model: type[BaseModel], corrected: Mapping[str, Any]) -> bool:
+    """Whether a request that validates would not be refused at the next step: a number as text is no host."""
+    request = model.model_validate(corrected)
+    try:
+        check_name(getattr(request, "collection", DEFAULT))
+        if isinstance(request, SearchRequest):
+            parse(request.query)
+            check_params(request)
+    except ForageError:
+        return False
+    return True
+
+
 def _refusal(model: type[BaseModel], payload: dict[str, Any], error: ValidationError) -> InvalidRequestError:
     errors = error.errors(include_url=False)
     first = errors[0]
-    path = path_text(json_path(payload, first["loc"]))
+    path = path_text(json_path(payload, first["loc"], first["type"]))
     did_you_mean, corrected = correct(payload, model, errors)
+    corrected = corrected if corrected is not None and _is_meant(model, corrected) else None
     reason = cut(first["msg"].removeprefix("Value error, "), _REASON)
     message = {
         "extra_forbidden": f"{path} is not a field",
         "missing": f"{path} is required",
+        "union_tag_not_found": f"{path} needs a type that says what it is (given {shown(first.get('input'))})",
     }.get(first["type"], f"{path}: {reason} (given {shown(first.get('input'))})")
     hint = f"did you mean {did_you_mean!r}?" if did_you_mean else "GET /openapi.json has every field with its range"
     return InvalidRequestError(message, path=path, hint=hint, did_you_mean=did_you_mean, corrected_request=corrected)

@@ -86,13 +86,16 @@ def _has_prefix(word: str) -> bool:
 def _synonyms(
     own: Sequence[str], synonyms: Mapping[str, Sequence[str]], weight: float, source: str
 ) -> Iterable[ScoredTerm]:
-    """A synonym of several words shares its boost among them, so that it counts once."""
-    table: dict[str, list[str]] = {}
+    """Of words, and of several in a row that the query has in a row. A synonym of several words shares its boost among
+    them, so that it counts once."""
+    table: dict[tuple[str, ...], list[str]] = {}
     for word, others in synonyms.items():
-        for token in tokenize(word)[:1] if len(tokenize(word)) == 1 else ():
-            table.setdefault(token, []).extend(others)
-    for word in own:
-        for other in table.get(word, ()):
+        table.setdefault(tuple(tokenize(word)), []).extend(others)
+    lengths = sorted({len(tokens) for tokens in table if 0 < len(tokens) <= len(own)})
+    there = [tuple(own[at : at + length]) for at in range(len(own)) for length in lengths]
+    for words in dict.fromkeys(words for words in there if words in table):
+        word = " ".join(words)
+        for other in table[words]:
             tokens = dict.fromkeys(tokenize(other))
             for token in tokens:
                 yield ScoredTerm(token, weight / len(tokens), source=f"{source}:{word}")

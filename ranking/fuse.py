@@ -7,7 +7,7 @@ never an intersection. Only ratios of weights count: they need not sum to 1, all
 give the same result, and a retriever of weight 0 is one that was not asked. Weights may be negative; a result below 0
 counts as 0. The order of the candidates changes no bit: sums over candidates are exact (math.fsum).
 
-Not for the default ranking: with `fuse.method: linear` the `weights` of the request are the fusion already.
+Not for the default ranking: with plain `fuse.method: linear` the `weights` of the request are the fusion already.
 """
 
 from __future__ import annotations

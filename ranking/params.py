@@ -27,6 +27,7 @@ from ranking.knobs import Weight as Weight
 from ranking.knobs import knob as knob
 from ranking.rerank_params import RerankStage, TreesStage
 from ranking.retriever_params import FIELD_WEIGHTS as FIELD_WEIGHTS
+from ranking.retriever_params import MAX_POSTINGS as MAX_POSTINGS
 from ranking.retriever_params import Bm25Retriever as Bm25Retriever
 from ranking.retriever_params import DenseRetriever as DenseRetriever
 from ranking.retriever_params import Retriever as Retriever
@@ -156,7 +157,7 @@ class ContentParams(Model):
 
 class BudgetParams(Model):
     ms: float | None = knob(None, "ms", "no deadline", gt=0, le=600_000, allow_inf_nan=False)
-    postings: int | None = knob(None, "postings", "no cap", ge=1)
+    postings: int | None = knob(None, "postings", "no cap", ge=1, le=MAX_POSTINGS)
     on_exceed: Literal["degrade", "fail"] = knob("degrade", "", "a cheaper answer that says so beats none")
 
 

@@ -235,7 +235,7 @@ def notices(natural: list[int], shown: list[int], given: SignalInput) -> tuple[N
     told: list[Notice] = []
     set_aside = [name for name in stood_in(given.params) if given.params.weights[name]]
     if set_aside:
-        message = f"fuse.method is {given.params.fuse.method}, so `fused` stands in for {' and '.join(set_aside)}"
+        message = f"retrievers are fused, so `fused` stands in for {' and '.join(set_aside)}"
         told.append(Notice("weights_stood_in", f"{message}; name `fused` in weights to weigh all three"))
     if given.params.diversify.method == "mmr" and given.evidence.vectors is None and given.size:
         told.append(

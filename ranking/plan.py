@@ -192,13 +192,13 @@ def _budgeted(
         if not df:
             why = NOT_THERE
         elif planned.term.token not in required:
-            if kept and spent + price > limits.hard:
+            enough = kept >= limits.min_keep
+            if enough and df > limits.max_df:  # first: what would be left out anyway, no budget gave up
+                why = TOO_COMMON
+            elif kept and spent + price > limits.hard:
                 why = OVER_BUDGET
-            elif kept >= limits.min_keep:
-                if df > limits.max_df:
-                    why = TOO_COMMON
-                elif spent_df + df > limits.total_df or spent + price > limits.postings:
-                    why = OVER_POSTINGS
+            elif enough and (spent_df + df > limits.total_df or spent + price > limits.postings):
+                why = OVER_POSTINGS
         if why:
             decided[place] = replace(planned, kept=False, why=why)
         else:

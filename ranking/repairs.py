@@ -119,10 +119,9 @@ def _list(given: Any, context: Mapping[str, Any]) -> Any:
 
 
 def _shorter(given: Any, context: Mapping[str, Any]) -> Any:
+    """A text up to the limit. Never a list: of rules or sites, those at its end would be gone without a word."""
     limit = int(context["max_length"])
-    if isinstance(given, str):
-        return given[:limit].rpartition(" ")[0] or given[:limit]
-    return given[:limit] if isinstance(given, list) else UNCHANGED
+    return (given[:limit].rpartition(" ")[0] or given[:limit]) if isinstance(given, str) else UNCHANGED
 
 
 def _longer(given: Any, context: Mapping[str, Any]) -> Any:

@@ -22,6 +22,9 @@ RECALL_B: float = 0.75
 """Of BM25 (Robertson and Zaragoza 2009), where a request names no others; what tantivy is compiled with, and what
 Evidence.floors is stated in."""
 
+MAX_POSTINGS: int = 1_000_000_000_000
+"""More than any index has, and a number that JSON carries exactly."""
+
 MAX_WORDS: int = 256
 """Vocabulary words that one retriever may stand for: beyond, it is a filter of letters and no query."""
 
@@ -38,7 +41,7 @@ class TermBudget(Model):
         gt=0,
         le=1,
     )
-    max_postings: int | None = knob(None, "postings", "no cap beyond max_df", ge=1)
+    max_postings: int | None = knob(None, "postings", "no cap beyond max_df", ge=1, le=MAX_POSTINGS)
     min_keep: int = knob(3, "terms", "recall never drops below so many", ge=1, le=1_000)
 
 

@@ -83,16 +83,17 @@ KNOWN_ELSEWHERE: Final[Mapping[str, str]] = {
 Path = tuple[str | int, ...]
 
 
-def json_path(payload: Any, location: Sequence[str | int]) -> Path:
-    """pydantic's location without the tags of unions that it puts between: keys and indices of `payload`."""
+def json_path(payload: Any, location: Sequence[str | int], kind: str = "missing") -> Path:
+    """pydantic's location of an error of this type, without the tags of unions that it puts in: keys and indices of
+    `payload`, and the name of a field that is missing from it."""
     path: list[str | int] = []
     here: Any = payload
     for place, part in enumerate(location):
         if _holds(here, part):
             path.append(part)
             here = here[part]
-        elif place == len(location) - 1 and isinstance(here, dict) and part != "[key]":
-            path.append(part)  # a missing field
+        elif kind == "missing" and place == len(location) - 1 and isinstance(here, dict):
+            path.append(part)
     return tuple(path)
 
 
@@ -135,7 +136,7 @@ def _meaning(payload: Any, model: type[BaseModel], errors: Sequence[Mapping[str,
 
 def _mend(request: dict[str, Any], model: type[BaseModel], error: Mapping[str, Any]) -> tuple[str | None, bool]:
     """Repair one error in place: (the name or value that was meant, whether it was repaired)."""
-    kind, path = error["type"], json_path(request, error["loc"])
+    kind, path = error["type"], json_path(request, error["loc"], error["type"])
     parent = _at(request, path[:-1])
     if kind == "missing" or not path or not _holds(parent, path[-1]):
         return None, False

@@ -1,10 +1,10 @@
 """Weights of a request: given its params and plan, returns the weight of every signal.
 
 Defaults (catalogue, balance) < the request's `weights`, key by key, profile already merged in (profiles.py).
-`*` sets every signal that is not named. With `fuse.method` other than linear, `fused` stands in for bm25 and dense:
-it weighs 1 and they weigh 0, whatever they were given, unless `fused` or `*` is named too; with linear it weighs 0
-unless named. So a request sent again with another method means what it says. Not for the weights of retrievers
-inside a fusion (`fuse.weights`), except that their names are checked here.
+`*` sets every signal that is not named. Where a request fuses (see `fuses`), `fused` stands in for bm25 and dense: it
+weighs 1 and they weigh 0, whatever they were given, unless `fused` or `*` is named too; else it weighs 0 unless named.
+So a request sent again with another fusion means what it says. Not for the weights of retrievers inside a fusion
+(`fuse.weights`), except that their names are checked here.
 
 Which signals there are follows from the request too: `rank.<retriever>` for each of its retrievers, and `meta.<field>`
 for each metadata field that it names in `weights`, `score` or `diversify.relevance`.
@@ -46,14 +46,21 @@ def resolve_weights(params: Params, plan: Plan) -> Mapping[str, float]:
     check_names(params)
     weights = {name: spec.weight for name, spec in specs.items()}
     weights["dense"] = balance(plan)
-    if params.fuse.method != "linear":
+    if fuses(params):
         weights.update({FUSED: 1.0, **dict.fromkeys(FUSED_FROM, 0.0)})
     if EVERY_OTHER in asked:
-        standing_aside = (FUSED,) if params.fuse.method == "linear" else FUSED_FROM
+        standing_aside = FUSED_FROM if fuses(params) else (FUSED,)
         weights.update((name, asked[EVERY_OTHER]) for name in specs if name not in standing_aside)
     set_aside = stood_in(params)
     weights.update((name, value) for name, value in asked.items() if name != EVERY_OTHER and name not in set_aside)
     return weights
+
+
+def fuses(params: Params) -> bool:
+    """Whether the retrievers are fused before their signals are weighed: by any method but linear, and by linear with a
+    normaliser or weights of its own. Plain linear is what the weights of bm25 and dense do already."""
+    fuse = params.fuse
+    return fuse.method != "linear" or fuse.normalize != "theoretical" or fuse.weights is not None
 
 
 def check_names(params: Params) -> None:
@@ -69,15 +76,15 @@ def check_names(params: Params) -> None:
 
 def stood_in(params: Params) -> tuple[str, ...]:
     """The signals whose given weights `fused` overrides in this request."""
-    if params.fuse.method == "linear" or FUSED in params.weights or EVERY_OTHER in params.weights:
+    if not fuses(params) or FUSED in params.weights or EVERY_OTHER in params.weights:
         return ()
     return tuple(name for name in FUSED_FROM if name in params.weights)
 
 
 def resendable(weights: Mapping[str, float], params: Params) -> dict[str, float]:
-    """The weights as `resolved` should say them: those that mean nothing under this `fuse.method` are left out, so
+    """The weights as `resolved` should say them: those that mean nothing under this `fuse` are left out, so
     that a resent request with a changed method is not tied to the old one."""
-    silent = (FUSED,) if params.fuse.method == "linear" else FUSED_FROM
+    silent = FUSED_FROM if fuses(params) else (FUSED,)
     return {name: weight for name, weight in weights.items() if weight or name not in silent}
 
 

@@ -163,7 +163,7 @@ _ROWS: Final = (
     _row("retrievers", retrieval.retrievers, "", "free", "how many retrievers found it", "found by / retrievers", "Fox and Shaw 1994"),
     _row("best_rank", retrieval.best_rank, "", "free", "its place in the list that ranks it best", "(k + 1)/(k + best rank)", "CombMAX: Fox and Shaw 1994", parameters=_RANK),
     _row("rrf", retrieval.rrf, "", "free", "its places in all lists, whatever fuse says", "sum over retrievers (k + 1)/(k + rank) / retrievers", "Cormack, Clarke, Buettcher 2009", parameters=_RANK),
-    _row("fused", retrieval.fused, "lexical dense", "cheap", "the retrievers' lists as one; stands in for bm25 and dense unless fuse.method is linear", "rrf: sum w (k+1)/(k+rank) / sum |w|; linear: sum w score / sum |w|", "Cormack, Clarke, Buettcher 2009; Bruch, Gai, Ingber 2023", relative=True),
+    _row("fused", retrieval.fused, "lexical dense", "cheap", "the retrievers' lists as one; stands in for bm25 and dense unless fuse is plain linear", "rrf: sum w (k+1)/(k+rank) / sum |w|; linear: sum w score / sum |w|", "Cormack, Clarke, Buettcher 2009; Bruch, Gai, Ingber 2023", relative=True),
     # What the session knows.
     _row("seen", session.seen, "session attributes", "cheap", "this reader was shown it, or a near-duplicate", "2^(-calls since/decay_calls) if seen and unchanged, else 0", "Guan, Zhang, Yang 2013"),
     _row("unread", session.unread, "session attributes", "cheap", "how much of it this reader was not shown", "1 - passages shown / passages, 1 if not seen or changed", "Zhang, Callan, Minka 2002"),

@@ -68,6 +68,17 @@ def test_fuzzy_and_prefix_add_words_as_they_are_written() -> None:
     assert added("lop", fuzzy=1) == []
 
 
+def test_synonyms_of_several_words_count_where_the_query_has_them_in_a_row() -> None:
+    """In that order and with nothing between."""
+    synonyms = {"event loop": ["reactor"], "js": ["ecma script"]}
+    assert [(term, source) for term, source, _ in added("the event loop", synonyms=synonyms)] == [
+        ("reactor", "synonym:event loop")
+    ]
+    assert added("loop event", synonyms=synonyms) == []
+    assert added("event driven loop", synonyms=synonyms) == []
+    assert {term for term, _, _ in added("js event loop", synonyms=synonyms)} == {"ecma", "script", "reactor"}
+
+
 def test_an_added_word_scores_and_recalls_but_is_never_required() -> None:
     """It is a term of the plan like any other, and the condition stays what the query says."""
     params = Params.model_validate({"expand": {"synonyms": {"js": ["javascript"]}}})

@@ -126,6 +126,7 @@ def test_request_is_corrected(payload: Payload, meant: str | None, corrected: Pa
         {"query": "x", "retrieve": [{"type": "graph"}]},
         {"query": "x", "retrieve": ["bm25"]},
         {"query": "x", "retrieve": [{"type": "dense", "name": "a"}, {"type": "bm25", "name": "a"}]},
+        {"query": "x", "facets": ["site"] * 21},
         {"query": "x", "rules": [None]},
     ],
 )
@@ -139,6 +140,10 @@ def test_path_leaves_out_the_tags_of_unions() -> None:
     payload = {"retrieve": [{"type": "bm25", "k": 0}]}
     assert path_text(json_path(payload, ("retrieve", 0, "bm25", "k"))) == "$.retrieve[0].k"
     assert path_text(json_path({}, ("query",))) == "$.query"
+    assert (
+        path_text(json_path({"retrieve": [{"type": "like"}]}, ("retrieve", 0, "like"), "value_error"))
+        == "$.retrieve[0]"
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,14 @@ def test_fused_stands_in_for_bm25_and_dense_when_ranks_are_fused() -> None:
     assert stood_in(params(weights={"bm25": 1.0}, fuse={"method": "rrf"})) == ("bm25",)
 
 
+@pytest.mark.parametrize("fuse", [{"normalize": "minmax"}, {"weights": {"lex": 2.0}}, {"weights": {}}])
+def test_linear_fuses_when_it_is_told_how(fuse: dict[str, Any]) -> None:
+    """A normaliser, or weights of retrievers, would have no effect on signals that are weighed one by one."""
+    assert {name for name, weight in weights(fuse=fuse).items() if weight} == {"fused"}
+    assert stood_in(params(weights={"bm25": 1.0}, fuse=fuse)) == ("bm25",)
+    assert weights(fuse={"normalize": "theoretical", "k": 9})["fused"] == 0.0
+
+
 def test_whoever_names_fused_weighs_all_three_freely() -> None:
     """Naming `fused` is how a request says that it knows."""
     found = weights(weights={"fused": 0.5, "bm25": 0.2}, fuse={"method": "rrf"})
