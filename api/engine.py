@@ -40,6 +40,7 @@ from api.search import check_deadline, check_postings, dry_run
 from api.searches import Searches, newest
 from api.session_calls import SessionCalls
 from api.session_door import Reply
+from api.session_stores import open_sessions
 from api.settings import Settings
 from api.similar import search_for
 from api.surroundings import resolved
@@ -50,8 +51,6 @@ from ranking.ports import SearchIndex
 from ranking.profiles import merge
 from ranking.shown import shown
 from ranking.types import Floats, SessionState
-from sessions.settings import SessionSettings
-from sessions.sqlite import SqliteSessionStore
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -67,9 +66,7 @@ class Engine:
         self.settings = settings
         self._collections = Collections(settings)
         self._vectors = QueryVectors(partial(load_embedder, settings.model), settings.embedding_cache)
-        self._store = SqliteSessionStore(
-            settings.data / "sessions.sqlite", SessionSettings(idle_seconds=float(settings.session_ttl_s))
-        )
+        self._store = open_sessions(settings)
         self.models = Models(settings.data / MODELS_FOLDER, settings.cross_encoder)
         self.searches = Searches(settings, self._collections, self._vectors, self.models, self._store)
         self.calls = self.searches.calls

@@ -26,12 +26,13 @@ from ranking.plan import plan as make_plan
 from ranking.ports import SearchIndex
 from ranking.profile import gains_of
 from ranking.types import Floats, Plan, Query, ScoredTerm, SessionState
+from ranking.weights import FUSED, FUSED_FROM, resolve_weights
 
 _PLAIN: Final = SearchRequest(query="-")
 
 _OF_ONE_CALL: Final = (
-    "query", "session_id", "request_id", "reader", "branch", "objective", "why", "profile", "facets", "explain",
-    "diversify", "session", "content", "effort",
+    "query", "generation", "session_id", "request_id", "reader", "branch", "objective", "why", "profile", "facets",
+    "explain", "diversify", "session", "content", "effort",
 )  # fmt: skip
 """Fields that change no order of a stateless search, and the query."""
 
@@ -47,8 +48,9 @@ class Likely:
     words: Mapping[str, float] = field(default_factory=dict)
 
 
-def neutral(request: SearchRequest) -> SearchRequest:
-    """The request without what is of one call or one query: equal for all queries of a session, as a rule."""
+def neutral(request: SearchRequest, plan: Plan) -> SearchRequest:
+    """The request without what is of one call or one query: equal for all queries of a session, as a rule, and for a
+    request and its `resolved`. `plan`: of its query."""
     kept = tuple(
         retriever.model_copy(update={"vector": None}) if isinstance(retriever, DenseRetriever) else retriever
         for retriever in request.retrieve
@@ -56,9 +58,22 @@ def neutral(request: SearchRequest) -> SearchRequest:
     )
     changes: dict[str, Any] = {name: getattr(_PLAIN, name) for name in (*_OF_ONE_CALL, *_OF_ONE_QUERY)}
     changes["retrieve"] = kept or Params().retrieve
+    changes["weights"] = _own_weights(request, plan)
     if kept != request.retrieve:  # the expression may read a list that is not there
         changes["score"] = None
     return request.model_copy(update=changes)
+
+
+def _own_weights(request: SearchRequest, plan: Plan) -> dict[str, float]:
+    """The weights that this query would not have without the request's: what `resolved` fills in is of one query."""
+    if not request.weights:
+        return {}
+    bare = resolve_weights(request.model_copy(update={"weights": {}}), plan)
+    weights = resolve_weights(request, plan)
+    own = {name: weight for name, weight in weights.items() if weight != bare.get(name)}
+    if request.fuse.method != "linear" and own.keys() & set(FUSED_FROM):
+        own[FUSED] = weights[FUSED]  # without it they would stand aside
+    return own
 
 
 def of_text(text: str, request: SearchRequest, index: SearchIndex, vectors: QueryVectors, now: float) -> Likely:
@@ -83,7 +98,7 @@ def tells(prepared: Prepared) -> bool:
     """Whether `of_order` of this search is what `of_text` of its text would be."""
     request = prepared.asked
     same = all(getattr(request, name) == getattr(_PLAIN, name) for name in (*_OF_ONE_QUERY, "why", "effort"))
-    return same and neutral(request).retrieve == request.retrieve
+    return same and neutral(request, prepared.plan).retrieve == request.retrieve
 
 
 def of_pages(

@@ -54,7 +54,7 @@ class Profiler:
         request, settings = prepared.request, prepared.request.session
         if not (settings.use_profile and (session.goal or session.marks)):
             return Learned()
-        base = neutral(request)
+        base = neutral(request, prepared.plan)
         key = _key(scope, base, index)
         goal, pages, mass = Likely(), Likely(), dict[str, float]()
         if session.goal and settings.goal_weight and session.goal != request.query:
@@ -87,7 +87,7 @@ class Profiler:
     def remember(self, scope: str, prepared: Prepared, ordered: Ordered, index: SearchIndex) -> None:
         """The first search of a session is the one for its goal."""
         if tells(prepared):
-            key = (*_key(scope, neutral(prepared.request), index), prepared.request.query)
+            key = (*_key(scope, neutral(prepared.request, prepared.plan), index), prepared.request.query)
             self._likely(key, partial(of_order, prepared, ordered))
 
     def forget(self) -> None:

@@ -55,7 +55,7 @@ class Again:
         new, best_new = gain(self.state, outcome.shown)
         body = outcome.body
         body["session_id"] = self.snapshot.session.id
-        body["resolved"] = dict(self.event.request)
+        body["resolved"] = {**self.event.request, "why": None}
         body["session"] = session_body(self.event.seq, self.snapshot, self.request, outcome, new, best_new)
         return body
 

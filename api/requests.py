@@ -124,6 +124,7 @@ class SessionRequest(Model):
 
     session_id: SessionId | None = None
     objective: str | None = Field(None, max_length=MAX_QUERY_CHARACTERS)
+    keep: bool = Field(False, description="it lives until it is deleted")
 
 
 class CrawlRequest(Model):

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ranking.errors import ForageError, ParamsError
 from ranking.nearest import nearest
 from ranking.shown import shown
+from sessions.redis_url import WANTED, trouble
 
 LogLevel = Literal["critical", "error", "warning", "info", "debug", "trace"]
 PATH_CHARACTERS = 1_000
@@ -36,7 +37,11 @@ class Settings(BaseSettings):
     cross_encoder: str | None = Field(
         None, description="what `default` means for rerank: a cross-encoder, name or path"
     )
-    redis_url: str | None = Field(None, description="reserved for sessions shared between servers")
+    redis_url: str | None = Field(
+        None, description="the Redis that keeps sessions, for several servers; empty: a file in the data folder"
+    )
+    redis_connect_ms: int = Field(100, ge=1, le=10_000, description="milliseconds to connect to Redis")
+    redis_read_ms: int = Field(500, ge=1, le=60_000, description="milliseconds to wait for an answer of Redis")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on")
     workers: int = Field(1, ge=1, le=64, description="server processes")
@@ -64,6 +69,14 @@ class Settings(BaseSettings):
     @classmethod
     def empty_is_none(cls, value: Any) -> Any:
         return None if value == "" else value
+
+    @field_validator("redis_url")
+    @classmethod
+    def of_a_redis(cls, value: str | None) -> str | None:
+        wrong = trouble(value) if value else None
+        if wrong:  # it may hold a password, so what is wrong is said without quoting it
+            raise ParamsError(f"FORAGE_REDIS_URL: {wrong}", path="FORAGE_REDIS_URL", hint=f"write {WANTED}")
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ranking.errors import ForageError
+from sessions.redis_url import WANTED, place, trouble
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -172,18 +173,29 @@ def check_redis(url: str | None) -> Check:
     """Reachable when configured; without it sessions live in SQLite, which is fine."""
     if not url:
         return Check("redis", "ok", "not configured: sessions live in SQLite beside the collections")
+    wrong = trouble(url)
+    if wrong:
+        return Check("redis", "fail", f"FORAGE_REDIS_URL: {wrong}", f"write {WANTED}")
     import redis
 
     try:
         client = redis.Redis.from_url(url, socket_connect_timeout=REDIS_TIMEOUT_S, socket_timeout=REDIS_TIMEOUT_S)
     except ValueError as error:
-        return Check("redis", "fail", f"FORAGE_REDIS_URL cannot be read: {error}", "write redis://host:6379/0")
+        return Check("redis", "fail", f"FORAGE_REDIS_URL: {error}", f"write {WANTED}")
     try:
-        version = client.info("server").get("redis_version", "?")
+        info = client.info()
     except redis.RedisError as error:
         return Check(
             "redis", "fail", f"no answer: {error}", "start it (redis-server), or unset FORAGE_REDIS_URL to use SQLite"
         )
     finally:
         client.close()
-    return Check("redis", "ok", f"version {version} answers")
+    detail = f"{place(url)}: version {info.get('redis_version', '?')} keeps the sessions"
+    if info.get("cluster_enabled"):
+        return Check("redis", "fail", f"{detail}, as a cluster", "use one Redis, with replicas if you like")
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction":
+        return Check("redis", "warn", f"{detail}; it may evict them ({policy})", "set maxmemory-policy noeviction")
+    if not info.get("aof_enabled"):
+        return Check("redis", "warn", f"{detail}; a restart loses some or all", "set appendonly yes, or accept it")
+    return Check("redis", "ok", detail)

@@ -102,7 +102,8 @@ def score(
     plain = total((plain, *learned.values()), given.size) if learned else plain
     change = demotion(plain, given.exposure, given.evidence, given.params.session) if given.size else None
     if change is not None:
-        parts[SEEN_ENTRY] = parts[SEEN_ENTRY] + change if SEEN_ENTRY in parts else change
+        weighed = parts.pop(SEEN_ENTRY, None)  # it adds up last, whether the signal was computed for its sake or not
+        parts[SEEN_ENTRY] = change if weighed is None else weighed + change
     final = total(parts.values(), given.size)
     untouched = change is None and stateless is plain
     return Sheet(parts, final, final if untouched else stateless, tuple(said), pins, notes, notices)

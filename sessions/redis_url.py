@@ -18,8 +18,8 @@ def trouble(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        return f"it cannot be read: {error}"
+    except ValueError:
+        return "its host and port cannot be read"
     if parts.scheme not in SCHEMES:
         return f"it begins with {parts.scheme!r}, and not with {', '.join(SCHEMES)}" if parts.scheme else "no scheme"
     if parts.scheme == "unix":

@@ -52,7 +52,7 @@ The answer's `resolved` is the whole request with every default: change one numb
 - POST /v1/contents: {{"ids": [...]}} or {{"urls": [...]}}: Markdown, passages, links
 - GET /v1/describe?collection=default: sites, languages, dates
 - POST /v1/search/batch: {{"searches": [...]}}: up to 32 queries at once, each document on the page it serves best
-- POST /v1/sessions/ID/feedback: {{"events": [{{"kind": "cite", "document": "..."}}]}} (open, cite, reject): moves what comes
+- POST /v1/sessions/ID/feedback: {{"events": [{{"kind": "cite", "document": "..."}}]}} (or open, reject)
 - POST /v1/sessions/ID/fork: {{"at": 3}} -> {{"branch"}}, then search with it; .../merge: {{"from", "into"}}
 - GET /v1/sessions/ID: what the session did and saw; .../replay?seq=3: an answer again; .../export: all of it as rows
 - Errors have one shape; `error.corrected_request` can be sent as it is

@@ -87,3 +87,23 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         assert caught.value.path == "FORAGE_DATA"
         assert str(place) in caught.value.message
     assert Settings(data=tmp_path / "a" / "b").folder().is_dir()
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:6379", "redis://", "http://redis", "redis://:pass/word@host", "redis://h/x"]
+)
+def test_a_redis_that_cannot_be_is_named_at_the_start(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """With what would work, and without what may be a password."""
+    monkeypatch.setenv("FORAGE_REDIS_URL", url)
+    with pytest.raises(ParamsError) as caught:
+        Settings()
+    assert caught.value.path == "FORAGE_REDIS_URL"
+    assert "redis://host:6379/0" in (caught.value.hint or "")
+    assert "word" not in caught.value.message
+
+
+def test_a_redis_that_can_be_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its three schemes; nothing is connected to."""
+    for url in ("redis://host:6379/0", "rediss://user:secret@host", "unix:///run/redis.sock?db=2"):
+        monkeypatch.setenv("FORAGE_REDIS_URL", url)
+        assert Settings().redis_url == url

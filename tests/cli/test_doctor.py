@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from cli import doctor
 from cli.doctor import Check, check_disk, check_install, check_model, check_python, check_redis, run_checks
 from indexer.embed import DEFAULT_MODEL, ensure_built
+from tests.redis_server import running
 
 
 def test_healthy_installation_passes(tmp_path: Path) -> None:
@@ -81,22 +81,17 @@ def test_redis_that_is_not_there_fails_quickly() -> None:
     assert time.monotonic() - began < 5
 
 
-@pytest.mark.skipif(
-    not shutil.which("redis-server"), reason="redis-server is not installed: apt-get install redis-server"
-)
-def test_redis_that_answers_is_ok(tmp_path: Path) -> None:
-    """A real server, on a Unix socket of its own."""
-    path = tmp_path / "redis.sock"
-    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 10
-        while not path.exists() and time.monotonic() < until:
-            time.sleep(0.02)
-        assert check_redis(f"unix://{path}").status == "ok"
-    finally:
-        server.terminate()
-        server.wait(10)
+def test_a_redis_that_keeps_what_it_has_is_ok() -> None:
+    """One that may lose or evict sessions is a warning that says which setting of Redis does it."""
+    for options, status in (
+        (("--appendonly", "yes"), "ok"),
+        ((), "warn"),
+        (("--appendonly", "yes", "--maxmemory-policy", "allkeys-lru"), "warn"),
+    ):
+        for server in running(*options):
+            found = check_redis(server.url)
+            assert (found.status, server.url in found.detail) == (status, True)
+            assert bool(found.advice) == (status == "warn")
 
 
 def test_defect_of_one_check_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
