@@ -284,7 +284,7 @@ class RedisSessionStore:
         ]
         arguments += [call.session_id, str(before.incarnation), head]
         arguments += [after.revision, after.seq, written(after.session.expires), after.summary.seq]
-        arguments += [*lives(after.session, now, settings), pack_answer(body, ends)]
+        arguments += [*lives(after.session, now, settings), pack_answer(body, ends), settings.redis_answers]
         for many in (packed, removed, entries):
             arguments += [len(many), *many]
         return self._run(COMMIT, keys, arguments), after, body

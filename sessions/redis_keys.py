@@ -19,18 +19,21 @@ LONGEST_NAME: Final = 200
 
 class SessionKeys(NamedTuple):
     """`session`: a hash. `events`: a list, from the summary's seq on. `summary`: a hash, by entry. `kept`: a sorted set
-    of the keys that are erased with it, by when they expire. `listing`: a sorted set of the tenant's sessions."""
+    of the keys that are erased with it, by when they expire. `recent`: a list of its latest answers that no request id
+    asks for. `listing`: a sorted set of the tenant's sessions."""
 
     session: str
     events: str
     summary: str
     kept: str
+    recent: str
     listing: str
 
 
 def session_keys(tenant: str, session_id: str) -> SessionKeys:
     tag = f"{PREFIX}:{{{name(tenant)}:{name(session_id)}}}"
-    return SessionKeys(f"{tag}:session", f"{tag}:events", f"{tag}:summary", f"{tag}:kept", listing_key(tenant))
+    parts = {part: f"{tag}:{part}" for part in SessionKeys._fields if part != "listing"}
+    return SessionKeys(**parts, listing=listing_key(tenant))
 
 
 def answer_key(tenant: str, session_id: str, number: int, seq: int) -> str:

@@ -45,12 +45,12 @@ end
 
 local function erase()
   for _, key in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1)) do redis.call('DEL', key) end
-  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
-  redis.call('ZREM', KEYS[5], KEYS[1])
+  redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+  redis.call('ZREM', KEYS[6], KEYS[1])
 end
 
 local function live(log_ms, session_ms)
-  for place = 1, 4 do
+  for place = 1, 5 do
     if session_ms == '0' then redis.call('PERSIST', KEYS[place])
     else redis.call('PEXPIRE', KEYS[place], place == 1 and session_ms or log_ms) end
   end
@@ -60,9 +60,9 @@ local function begun(number, id, expires, head)
   erase()
   redis.call('HSET', KEYS[1], 'number', number, 'id', id, 'revision', '0', 'seq', '0', 'folded', '0', 'mark', '',
     'expires', expires, 'head', head)
-  redis.call('ZADD', KEYS[5], number, KEYS[1])
-  for _, key in ipairs(redis.call('ZRANDMEMBER', KEYS[5], 5)) do
-    if redis.call('EXISTS', key) == 0 then redis.call('ZREM', KEYS[5], key) end
+  redis.call('ZADD', KEYS[6], number, KEYS[1])
+  for _, key in ipairs(redis.call('ZRANDMEMBER', KEYS[6], 5)) do
+    if redis.call('EXISTS', key) == 0 then redis.call('ZREM', KEYS[6], key) end
   end
 end
 
@@ -112,7 +112,7 @@ return {'ok'}
 COMMIT: Final = (
     _COMMON
     + """
--- KEYS 6: where the answer goes; 7: the request's claim, if there is one
+-- KEYS 7: where the answer goes; 8: the request's claim, if there is one
 local at = 0
 local function take() at = at + 1; return ARGV[at] end
 local function many() local n, list = tonumber(take()), {}; for i = 1, n do list[i] = take() end; return list end
@@ -121,8 +121,8 @@ local number, revision, seq, known = take(), take(), take(), take()
 local body, owner, until_, answer_ms = take(), take(), take(), take()
 local f = fields()
 if late(deadline) then return {'late'} end
-if KEYS[7] then
-  local r = redis.call('HMGET', KEYS[7], 'body', 'answer', 'until')
+if KEYS[8] then
+  local r = redis.call('HMGET', KEYS[8], 'body', 'answer', 'until')
   if r[2] and tonumber(r[3]) > tonumber(now) then
     local bytes = redis.call('GET', r[2])
     if bytes and r[1] == body then return {'answered', bytes} end
@@ -130,7 +130,7 @@ if KEYS[7] then
   end
 end
 if based ~= '' and (not f or f[1] ~= based) then
-  if KEYS[7] and redis.call('HGET', KEYS[7], 'owner') == owner then redis.call('DEL', KEYS[7]) end
+  if KEYS[8] and redis.call('HGET', KEYS[8], 'owner') == owner then redis.call('DEL', KEYS[8]) end
   return {'gone'}
 end
 if f and based == '' and tonumber(f[4]) <= tonumber(now) then f = nil end
@@ -142,7 +142,7 @@ if f then
 elseif number ~= '' then return {'none'}
 else begun(begins, id, now, head) end
 local revised, last, expires, folded = take(), take(), take(), take()
-local log_ms, session_ms, answer = take(), take(), take()
+local log_ms, session_ms, answer, recent = take(), take(), take(), take()
 for _, event in ipairs(many()) do redis.call('RPUSH', KEYS[2], event) end
 local before = redis.call('HGET', KEYS[1], 'folded')
 if folded ~= before then redis.call('LTRIM', KEYS[2], folded - before, -1) end
@@ -151,14 +151,18 @@ for place = 1, #removed do redis.call('HDEL', KEYS[3], removed[place]) end
 for place = 1, #written, 2 do redis.call('HSET', KEYS[3], written[place], written[place + 1]) end
 redis.call('HSET', KEYS[1], 'revision', revised, 'seq', last, 'folded', folded, 'mark', mark, 'expires', expires)
 if head ~= '' then redis.call('HSET', KEYS[1], 'head', head) end
-redis.call('SET', KEYS[6], answer, 'PX', answer_ms)
+redis.call('SET', KEYS[7], answer, 'PX', answer_ms)
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)
-redis.call('ZADD', KEYS[4], until_, KEYS[6])
-if KEYS[7] then
-  redis.call('DEL', KEYS[7])
-  redis.call('HSET', KEYS[7], 'body', body, 'answer', KEYS[6], 'until', until_)
-  redis.call('PEXPIRE', KEYS[7], answer_ms)
-  redis.call('ZADD', KEYS[4], until_, KEYS[7])
+redis.call('ZADD', KEYS[4], until_, KEYS[7])
+if KEYS[8] then
+  redis.call('DEL', KEYS[8])
+  redis.call('HSET', KEYS[8], 'body', body, 'answer', KEYS[7], 'until', until_)
+  redis.call('PEXPIRE', KEYS[8], answer_ms)
+  redis.call('ZADD', KEYS[4], until_, KEYS[8])
+elseif redis.call('RPUSH', KEYS[5], KEYS[7]) > tonumber(recent) then
+  local old = redis.call('LPOP', KEYS[5])
+  redis.call('DEL', old)
+  redis.call('ZREM', KEYS[4], old)
 end
 live(log_ms, session_ms)
 return {'ok'}

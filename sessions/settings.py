@@ -54,6 +54,11 @@ class SessionSettings:
     redis_read_seconds: float = row(
         0.5, "s", "for an answer of Redis: a full log takes it some 5 ms, and another process may be at its turn"
     )
+    redis_answers: int = row(
+        8,
+        "answers",
+        "of a session, without a request id, that Redis keeps for replay: 10 KB each; others are made anew",
+    )
     redis_pause_seconds: float = row(1.0, "s", "so long nothing is asked of a Redis that did not answer")
     cached_exposures: int = row(100_000, "ids", "folded sessions kept in this process: about 100 MB at most")
     sweep_seconds: float = row(30.0, "s", "how often a commit also erases what has expired")

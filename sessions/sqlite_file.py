@@ -64,6 +64,9 @@ _DAMAGED: Final = frozenset(
 )
 """Primary codes of errors after which nothing that is open can be trusted; the last: a table is not there."""
 
+_PRIMARY: Final = 0xFF
+"""The part of an error's code that says what it is; the rest says where it came up."""
+
 Identity = tuple[int, int]
 """(device, inode)"""
 
@@ -80,6 +83,7 @@ class SqliteFile:
         self._opened: Identity | None = None
         self._refusal: SessionStoreError | None = None
         self._refused_until = 0.0
+        self._in_vain_until = 0.0
         self._turn = threading.Lock()
         self._writers: dict[bool, sqlite3.Connection] = {}
         self._readers: deque[sqlite3.Connection] = deque()
@@ -119,7 +123,7 @@ class SqliteFile:
             if erase:
                 connection.execute("PRAGMA secure_delete = ON")
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                self._lock(connection)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException as error:
@@ -128,6 +132,23 @@ class SqliteFile:
             if erase:
                 connection.execute("PRAGMA secure_delete = FAST")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _lock(self, connection: sqlite3.Connection) -> None:
+        """Begins the transaction. When a call has waited for the lock in vain, those of the next `busy` seconds only
+        try: a program that holds it for long must not make each of them wait."""
+        waits = time.monotonic() >= self._in_vain_until
+        if not waits:
+            connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if waits and error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY:
+                self._in_vain_until = time.monotonic() + self._busy
+            raise
+        finally:
+            if not waits:
+                connection.execute(f"PRAGMA busy_timeout = {int(self._busy * 1_000)}")
+        self._in_vain_until = 0.0
 
     @contextlib.contextmanager
     def _at_turn(self) -> Iterator[None]:
@@ -251,7 +272,7 @@ class SqliteFile:
             return
 
     def _note(self, error: sqlite3.Error) -> None:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _DAMAGED:
             self._opened = None
 
     @contextlib.contextmanager

@@ -176,7 +176,7 @@ class SessionStore(Protocol):
         ...
 
     def answer(self, tenant: str, session_id: str, seq: int) -> bytes | None:
-        """The bytes that the call with the event `seq` was answered with, while they are kept (15 minutes)."""
+        """The bytes that the call with the event `seq` was answered with, while they are kept (15 minutes at most)."""
         ...
 
     def sweep(self) -> int:

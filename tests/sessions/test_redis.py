@@ -200,6 +200,19 @@ def test_delete_leaves_nothing_behind(redis_server: RedisServer, opened: Opener)
     assert assert_consistent(store, "other") == 1
 
 
+def test_the_latest_answers_are_kept_and_those_with_a_request_id(redis_server: RedisServer, opened: Opener) -> None:
+    """Memory is for the log; whoever gave a request id gets its bytes for fifteen minutes, however much came after."""
+    store = opened(replace(DEFAULTS, redis_answers=3))
+    call(store, search("a", "x"), claim=claimed(store, "r"))
+    for number in range(6):
+        call(store, search(f"q{number}", f"d{number}", body="h"))
+    assert [store.answer("t", "s", seq) is not None for seq in range(1, 8)] == [True, *[False] * 3, *[True] * 3]
+    assert store.begin("t", "r", "b") == Replay(b"answer 1")
+    assert store.repeat(loaded(store), "h") == Replay(b"answer 7")
+    with redis_server.client() as client:
+        assert client.zcard(session_keys("t", "s").kept) == 5
+
+
 def test_a_session_of_which_a_part_was_evicted_is_not_there(redis_server: RedisServer, opened: Opener) -> None:
     """Never half: gone for every method, and its id begins anew."""
     for part in ("events", "summary", "session"):
@@ -244,8 +257,8 @@ def test_a_redis_that_went_back_is_believed(redis_server: RedisServer, opened: O
 def test_other_names_have_other_keys(pairs: list[tuple[str, str]]) -> None:
     """No tenant or id can be written so that it meets another's; nor a request's."""
     (one, other) = pairs
-    made = [{*session_keys(*pair)[:4], answer_key(*pair, 1, 2), request_key(*pair)} for pair in (one, other)]
-    assert len(made[0]) == len(made[1]) == 6
+    made = [{*session_keys(*pair)[:5], answer_key(*pair, 1, 2), request_key(*pair)} for pair in (one, other)]
+    assert len(made[0]) == len(made[1]) == 7
     assert not made[0] & made[1]
     assert all(key.isascii() and key.count("{") == key.count("}") == 1 for key in made[0])
 

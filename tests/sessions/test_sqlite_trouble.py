@@ -41,6 +41,46 @@ def test_a_locked_file_is_a_retryable_error_and_heals(path: Path, opened: Opener
     assert assert_consistent(store) == 2
 
 
+def test_a_file_that_is_locked_for_long_does_not_make_every_call_wait(path: Path, opened: Opener) -> None:
+    """One call waits in vain, the next ones only try; the first one that gets the lock ends that."""
+    store = opened(replace(DEFAULTS, busy_seconds=0.5))
+    call(store, search("a", "x"))
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    waits = []
+    for _ in range(8):
+        began = time.monotonic()
+        with pytest.raises(SessionStoreError):
+            call(store, search("b", "y"))
+        waits.append(time.monotonic() - began)
+    assert waits[0] >= 0.5
+    assert sorted(waits)[4] < 0.1
+    other.execute("ROLLBACK")
+    assert call(store, search("b", "y")) == 2
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.1, lambda: other.execute("ROLLBACK"))
+    timer.start()
+    assert call(store, search("c", "z")) == 3
+    timer.join()
+    other.close()
+    assert assert_consistent(store) == 3
+
+
+def test_a_file_that_is_deleted_in_mid_call_is_like_a_deleted_session(path: Path, opened: Opener) -> None:
+    """The call that was ranked on it is answered and not recorded; sessions begin anew in a new file."""
+    store = opened()
+    for number in range(3):
+        call(store, search(f"q{number}", f"d{number}"))
+    held = store.load("t", "s")
+    for file in path.parent.glob("sessions.sqlite*"):
+        file.unlink()
+    done = store.commit("t", "s", [search("late", "y")], lambda seq: b"answer %d" % seq, snapshot=held)
+    assert (done.seq, done.answer) == (0, b"answer 0")
+    assert store.load("t", "s") is None
+    assert call(store, search("anew", "z")) == 1
+    assert assert_consistent(store) == 1
+
+
 def test_abandoning_never_fails(path: Path, opened: Opener) -> None:
     """Even when the file is locked: whoever waits in this process goes on at once."""
     store = opened(replace(DEFAULTS, busy_seconds=0.05))
