@@ -37,6 +37,8 @@ FORKS: Final = 20
 IDLE_S: Final = 0.4
 """Pause in which follow-ups can be warmed: an agent thinks longer."""
 SEED: Final = 20_26
+ALONE: Final[dict[str, Any]] = {"on_repeat": "continue", "prefetch": False, "follow_ups": False}
+"""Of a call that is timed: what it does for itself, none of what it does for later calls."""
 NEAR: Final[dict[str, Any]] = {"reuse": "near"}
 """Asks for candidates of a near query's pool."""
 
@@ -80,7 +82,7 @@ def search(engine: Engine, query: str, session: str | None, **more: Any) -> tupl
     """(milliseconds, the answer). Without a session: stateless."""
     request: dict[str, Any] = {"query": query, "session": {"record": False}}
     if session is not None:
-        request = {"query": query, "session_id": session, "session": {"on_repeat": "continue", **more}}
+        request = {"query": query, "session_id": session, "session": {**ALONE, **more}}
     begun = time.perf_counter()
     body = engine.search(request, TENANT).body
     return (time.perf_counter() - begun) * MS, orjson.loads(body)
@@ -91,7 +93,7 @@ def session_of(engine: Engine, queries: Sequence[str] = ()) -> Iterator[str]:
     """A session in which these queries were asked."""
     name = f"bench-{secrets.token_hex(6)}"
     for query in queries:
-        search(engine, query, name, prefetch=False)
+        search(engine, query, name)
     try:
         yield name
     finally:
@@ -99,18 +101,19 @@ def session_of(engine: Engine, queries: Sequence[str] = ()) -> Iterator[str]:
 
 
 def added(place: Place, texts: Sequence[str], count: int) -> Timings:
-    """{"stateless", "session"}: `count` calls each, in a session that has EVENTS events already. No prefetch: what it
-    does to others is measured under load."""
-    queries = variants(texts, EVENTS + 2 * count)
-    filling, halves = queries[:EVENTS], (queries[EVENTS : EVENTS + count], queries[EVENTS + count :])
+    """{"stateless", "session", "offering"}: `count` calls each, in a session that has EVENTS events already; `offering`
+    with follow-ups. Prefetch is measured under load."""
+    queries = variants(texts, EVENTS + 3 * count)
+    filling, left = queries[:EVENTS], queries[EVENTS:]
+    parts = [left[number::3] for number in range(3)]
     found: Timings = defaultdict(list)
-    for turn in (0, 1):
+    for turn in range(len(parts)):
         with place.engine() as engine, session_of(engine, filling) as session:
             for block in range(0, count, BLOCK):
-                for query in halves[turn][block : block + BLOCK]:
-                    found["stateless"].append(search(engine, query, None)[0])
-                for query in halves[1 - turn][block : block + BLOCK]:
-                    found["session"].append(search(engine, query, session, prefetch=False)[0])
+                alone, inside, offering = (part[block : block + BLOCK] for part in parts[turn:] + parts[:turn])
+                found["stateless"] += [search(engine, query, None)[0] for query in alone]
+                found["session"] += [search(engine, query, session)[0] for query in inside]
+                found["offering"] += [search(engine, query, session, follow_ups=True)[0] for query in offering]
     return found
 
 
@@ -124,18 +127,18 @@ def follow_ups(place: Place, texts: Sequence[str], count: int) -> tuple[Timings,
         for alone, asked in zip(fresh[:count], fresh[count:], strict=True):
             with session_of(engine) as session:
                 found["stateless"].append(search(engine, alone, None)[0])
-                _, answer = search(engine, asked, session)
-                found["repeated"].append(search(engine, asked, session, prefetch=False)[0])
+                answer = search(engine, asked, session, prefetch=True, follow_ups=True)[1]
                 time.sleep(IDLE_S)
+                found["repeated"].append(search(engine, asked, session)[0])
                 ready = [each["query"] for each in answer.get("follow_ups") or () if each.get("prefetched")]
                 offered = ready or [each["query"] for each in answer.get("follow_ups") or ()]
                 if offered:
-                    took, predicted = search(engine, offered[0], session, prefetch=False)
+                    took, predicted = search(engine, offered[0], session)
                     found["predicted"].append(took)
                     served[predicted["session"]["served_from"]] += 1
                 words = asked.split()
                 turned = " ".join([*words[1:], words[0]])
-                found["warm"].append(search(engine, turned, session, prefetch=False, **NEAR)[0])
+                found["warm"].append(search(engine, turned, session, **NEAR)[0])
     return found, dict(served)
 
 
@@ -161,7 +164,7 @@ def _at_once(
     pool: ThreadPoolExecutor, engine: Engine, queries: Sequence[str], session: str | None
 ) -> tuple[float, list[tuple[float, dict[str, Any]]]]:
     begun = time.perf_counter()
-    answers = list(pool.map(lambda query: search(engine, query, session, prefetch=False), queries))
+    answers = list(pool.map(lambda query: search(engine, query, session), queries))
     return (time.perf_counter() - begun) * MS, answers
 
 
@@ -174,7 +177,7 @@ def memory(place: Place, texts: Sequence[str], sessions: int) -> tuple[float, fl
         held = stored = 0.0
         for number, name in enumerate(names):
             for query in queries:
-                search(engine, query, name, prefetch=False)
+                search(engine, query, name)
             if number == 1:  # the first warm the pools
                 held, stored = private_mb(os.getpid()), place.stored_bytes()
         grown = (private_mb(os.getpid()) - held) * KIB, (place.stored_bytes() - stored) / KIB

@@ -32,7 +32,7 @@ MEMORY_GOAL: Final = 300
 """KB a session, its store's included."""
 NOTES: Final = (
     f"{PASSAGES:,} passages, one process. No query is asked twice where its cost counts: of two kinds of call each "
-    "has queries of its own, and in a second engine they change places."
+    "has queries of its own, and in the next engine they change places."
 )
 
 
@@ -59,6 +59,16 @@ def rows_of(name: str, place: Place, texts: Sequence[str], count: int, rounds: i
             figure(inside / alone), f"≤ {GOALS['added']}",
         ],
     ]  # fmt: skip
+    offering = median(cost["offering"])
+    rows.append(
+        [
+            f"the same with follow-ups, {name}",
+            figure(offering),
+            figure(quantile(cost["offering"], 0.95)),
+            figure(offering / alone),
+            "",
+        ]
+    )
     times, served = follow_ups(place, texts, count // 2)
     base = median(times["stateless"])
     told = ", ".join(f"{many} from {where}" for where, many in sorted(served.items())) or "none was offered"
