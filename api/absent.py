@@ -12,6 +12,11 @@ from ranking.shown import cut
 from ranking.signals.catalogue import META_PREFIX
 from ranking.types import Notice, Plan
 
+DOCUMENTS_MISSING: Final = "documents_missing"
+SIGNALS_EMPTY: Final = "signals_empty"
+CODES: Final = frozenset({DOCUMENTS_MISSING, SIGNALS_EMPTY})
+"""Of notices that say what the request asked in vain, and nothing that was given up."""
+
 NAMED: Final = 5
 """Of many, so many are named."""
 
@@ -26,8 +31,8 @@ def absent(request: SearchRequest, plan: Plan, index: SearchIndex) -> tuple[Noti
             if missing:
                 named = ", ".join(cut(reference) for reference in missing[:NAMED])
                 many = f"{len(missing)} of {len(retriever.ids)} documents"
-                told.append(Notice("documents_missing", f"{retriever.name}: {many} are not in the collection: {named}"))
+                told.append(Notice(DOCUMENTS_MISSING, f"{retriever.name}: {many} are not in the collection: {named}"))
     empty = [META_PREFIX + name for name in plan.numbers if not len(plan.number_scales.get(name, ()))]
     if empty and index.statistics.documents:
-        told.append(Notice("signals_empty", f"no document has a number for {', '.join(empty[:NAMED])}: worth 0 to all"))
+        told.append(Notice(SIGNALS_EMPTY, f"no document has a number for {', '.join(empty[:NAMED])}: worth 0 to all"))
     return tuple(told)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from api import answers, feedback
+from api import absent, answers, feedback
 from api.answers import Hit
 from api.budget import recall_ms
 from api.conditions import conditions, parts_of
@@ -222,7 +222,7 @@ def degraded_by(prepared: Prepared) -> list[str]:
     budget, plan = prepared.asked.budget.postings, prepared.plan
     over = budget is not None and (plan.postings > budget or any(term.why == OVER_BUDGET for term in plan.terms))
     return [
-        *(notice.code for notice in prepared.notices),
+        *(notice.code for notice in prepared.notices if notice.code not in absent.CODES),
         *prepared.degraded,
         *(["budget.postings"] if over else []),
     ]

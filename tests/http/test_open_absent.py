@@ -23,14 +23,17 @@ def test_documents_to_rank_that_are_not_there_are_named(client: Client) -> None:
     """In a search and in its plan; none are when all are there."""
     body = {"query": "zip", "retrieve": [{"type": "ids", "ids": ["python-1", "nowhere", "elsewhere"]}], **STATELESS}
     said = "ids: 2 of 3 documents are not in the collection: nowhere, elsewhere"
-    assert notices(client.search(**body))["documents_missing"] == said
+    answer = client.search(**body)
+    assert (notices(answer)["documents_missing"], answer["trace"]["degraded"]) == (said, [])
     assert notices(client("POST", "/v1/plan", body).json())["documents_missing"] == said
     assert not notices(client.search("zip", retrieve=[{"type": "ids", "ids": ["python-1"]}], **STATELESS))
 
 
 def test_a_metadata_field_without_numbers_is_named(client: Client) -> None:
     """As a weight and in an expression; a field that some documents have is not."""
-    assert "meta.yaer" in notices(client.search("zip", weights={"meta.yaer": 2}, **STATELESS))["signals_empty"]
+    answer = client.search("zip", weights={"meta.yaer": 2}, **STATELESS)
+    assert "meta.yaer" in notices(answer)["signals_empty"]
+    assert answer["trace"]["degraded"] == []
     assert "meta.yaer" in notices(client.search("zip", score="bm25 + meta.yaer", **STATELESS))["signals_empty"]
     assert not notices(client.search("zip", weights={"meta.year": 2}, **STATELESS))
 
