@@ -96,17 +96,27 @@ class BatchRunner:
         self, asked: Asked, orders: dict[int, Found], look: Look
     ) -> tuple[dict[int, Found], dict[int, Share]]:
         """Who shows what. A search whose page others leave too short looks again, for more candidates."""
-        if asked.overlap == "allow" or len(orders) < 2:
-            return orders, dict.fromkeys(orders, Share())
-        fill = asked.overlap == "stub"
-        shares = dict(zip(orders, allocate([made.ordered for made in orders.values()], fill=fill), strict=True))
-        short = [number for number, made in orders.items() if lacking(made, shares[number])]
+        alone = dict.fromkeys(orders, Share())
+        rivals = [number for number in orders if asked.searches[number].effort == "standard"]  # a probe shows nothing
+        if asked.overlap == "allow" or len(rivals) < 2:
+            return orders, alone
+
+        def allocated() -> dict[int, Share]:
+            shares = allocate([orders[number].ordered for number in rivals], fill=asked.overlap == "stub")
+            named = (replace(share, moved=tuple(map(renumbered, share.moved))) for share in shares)
+            return alone | dict(zip(rivals, named, strict=True))
+
+        def renumbered(moved: Moved) -> Moved:
+            return replace(moved, search=rivals[moved.search])
+
+        shares = allocated()
+        short = [number for number in rivals if lacking(orders[number], shares[number])]
         if not short:
             return orders, shares
-        most = sum(asked.searches[number].max_results for number in orders)
+        most = sum(asked.searches[number].max_results for number in rivals)
         again = self._each(asked, short, partial(look, minimum=most))
         orders = orders | {number: made for number, made in again.items() if isinstance(made, Found)}
-        return orders, dict(zip(orders, allocate([made.ordered for made in orders.values()], fill=fill), strict=True))
+        return orders, allocated()
 
     def _each(self, asked: Asked, numbers: Iterable[int], work: Callable[[int], T]) -> dict[int, T | DeadlineError]:
         """What `work` makes of each search, or the deadline that it missed."""

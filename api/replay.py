@@ -71,7 +71,7 @@ def replay(store: SessionStore, again: RunAgain, session_id: str, seq: int, tena
     if stored is not None:
         return Replayed(stored)
     if event.kind != "search":
-        raise _gone(event, f"it is feedback ({event.kind}), of which only the log is kept")
+        raise _gone(event, f"only searches are run again, and this is a {event.kind}")
     calls = run_again(history, event, again, tenant)
     bodies = [call.body() for call in calls]
     if len(bodies) == 1:

@@ -1,5 +1,5 @@
-"""What a session learned and prepared, for people and programs to read: given its history, returns the topics of each
-reader, the words that its profile would add now, and what was kept warm for it.
+"""What a session learned, for people and programs to read: given its history, returns the topics of each reader and the
+words that its profile would add now.
 
 Beside sessions/readback.py, which tells what was asked and shown. Not for learning itself (profile.py).
 """
@@ -20,20 +20,11 @@ from sessions.store import History, Snapshot
 RunAgain = Callable[[str, Sequence[SearchRequest], SessionState], Sequence[Entry | DeadlineError]]
 
 
-def account(history: History, as_of: int | None) -> dict[str, Any]:
-    """{segments, pools, prefetch}."""
-    return {
-        "segments": segments(_searches(history, as_of)),
-        "pools": [],
-        "prefetch": {"predicted": 0, "prefetched": 0, "used": 0, "wasted": 0, "ms": 0.0, "saved_ms": 0.0},
-    }
-
-
-def segments(searches: Sequence[Event]) -> list[dict[str, Any]]:
+def segments(history: History, as_of: int | None) -> list[dict[str, Any]]:
     """The topics of each reader on each branch, in order of their first search: a search that drifted begins one."""
     running: dict[tuple[str, str], dict[str, Any]] = {}
     told: list[dict[str, Any]] = []
-    for event in searches:
+    for event in _searches(history, as_of):
         who = (event.branch, event.who)
         if who not in running or event.drifted:
             running[who] = {

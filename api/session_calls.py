@@ -16,7 +16,7 @@ from api.errors import DeadlineError
 from api.export import Rows, What, rows
 from api.replay import Replayed, replay
 from api.requests import SearchRequest, SessionRequest, in_body, read_request
-from api.session_account import account, profile_terms
+from api.session_account import profile_terms, segments
 from api.session_door import Reply
 from ranking.ports import SearchIndex
 from ranking.types import SessionState
@@ -60,7 +60,7 @@ class SessionCalls:
         check_seq(history, as_of)
         body = readback(history, as_of=as_of)
         body["profile"]["terms"] = profile_terms(history, as_of, self._again)
-        return body | account(history, as_of) | self._calls.report(tenant, session_id)
+        return {**body, "segments": segments(history, as_of), **self._calls.report(tenant, session_id)}
 
     def delete(self, session_id: str, tenant: str) -> None:
         """Erase it."""

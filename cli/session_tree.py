@@ -82,6 +82,9 @@ def _branch(above: Node, name: str, body: dict[str, Any], branches: dict[str, di
 
 def _event(above: Node, event: dict[str, Any], known: set[str]) -> None:
     reader = f" [{event['reader']}]" if event["reader"] != event["branch"] else ""
+    if event["kind"] == "note":
+        above.add(f"{event['seq']} note{reader}: {event.get('note', '')}", "dim")
+        return
     if event["kind"] != "search":
         note = f": {event['note']}" if event.get("note") else ""
         above.add(f"{event['seq']} {event['kind']} {event['document']}{reader}{note}", "green")

@@ -347,3 +347,17 @@ def test_a_broken_store_costs_a_batch_its_session(serve: Serve, tmp_path: Path) 
         assert each["session"] is None
         assert "session" in each["trace"]["degraded"]
         assert any(notice["code"] == "session_unavailable" for notice in each["notices"])
+
+
+def test_a_probe_takes_nothing_from_the_pages_of_others(client: Client) -> None:
+    """It shows nothing, so nothing stands there instead of here; and stubs count the searches as they were sent."""
+    searches = ({"query": "asyncio gather", "effort": "probe"}, "asyncio gather", "gather tasks")
+    asked = [each if isinstance(each, dict) else {"query": each, "max_results": 2} for each in searches]
+    answer = batch(client, *asked)
+    plain = batch(client, *asked[1:])
+    assert shown(answer)[1:] == shown(plain)
+    probe = client("GET", f"/v1/sessions/{answer['session_id']}").json()["events"][0]
+    assert probe["kind"] == "note"
+    stubs = answer["answers"][2]["stubs"]
+    assert {stub["search"] for stub in stubs} == {1}
+    assert {stub["shown_at"] for stub in stubs} == {2}

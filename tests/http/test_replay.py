@@ -234,3 +234,24 @@ def test_what_is_folded_into_the_summary_is_410(client: Client) -> None:
     assert client("GET", f"/v1/sessions/{session}?as_of=1").status_code == 410
     fork = client("POST", f"/v1/sessions/{session}/fork", {"at": 1})
     assert (fork.status_code, fork.json()["error"]["path"]) == (410, "$.at")
+
+
+def test_an_expired_session_is_404_at_every_door(client: Client, later: Callable[[float], None]) -> None:
+    """As one that never was; a batch begins it anew and says so, as a search does."""
+    session = client.search("zip archives")["session_id"]
+    at = f"/v1/sessions/{session}"
+    later(31)
+    say = {"events": [{"kind": "open", "document": "python-1"}]}
+    doors = [("GET", "", None), ("GET", "/replay?seq=1", None), ("GET", "/export", None), ("POST", "/feedback", say)]
+    doors += [("POST", "/fork", {}), ("POST", "/merge", {"from": "main", "into": "main"}), ("DELETE", "", None)]
+    for method, door, body in doors:
+        response = client(method, at + door, body)
+        assert (response.status_code, response.json()["error"]["path"]) == (404, "path.session_id"), (
+            door,
+            response.text,
+        )
+    body = {"session_id": session, "searches": [{"query": "zip"}, {"query": "tar"}]}
+    answer = client("POST", "/v1/search/batch", body).json()
+    assert [each["session"]["seq"] for each in answer["answers"]] == [1, 2]
+    for each in answer["answers"]:
+        assert "session_expired" in {notice["code"] for notice in each["notices"]}
