@@ -2,7 +2,8 @@
 
 `decode(encode(x)) == x` for everything but text with lone surrogates, which UTF-8 cannot hold: they become
 U+FFFD. Rows of `shown` are arrays (a page repeats its nine names ten times otherwise), shingles base64 of
-64-bit little-endian numbers. Not for what people read (readback.py) nor for export.
+32-bit little-endian numbers behind a mark; in older logs of 64-bit numbers, whose upper bits they are. Not for what
+people read (readback.py) nor for export.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ import orjson
 from ranking.types import Shown, Stub
 from sessions.errors import EventError, LogFormatError
 from sessions.events import Branch, Event, Merge, Session
-from sessions.exposures import Exposure
+from sessions.exposures import PACKED, Exposure, ordinals
 from sessions.ledger import Gain, Ledger, Mark, Touch, Trail, TrailKey
 from sessions.topics import NO_TOPIC, Asked, Topic
 
 VERSION: Final = 1
 T = TypeVar("T")
 
+_NARROW: Final = "4:"  # no base64 begins like this
+_WIDER: Final = 21  # bits that a number of 53 has more
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -168,8 +171,8 @@ def encode_exposure(item: Exposure) -> bytes:
             item.last_rank,
             item.content_hash,
             item.cluster,
-            [(content_hash, sorted(ordinals)) for content_hash, ordinals in item.versions],
-            b64encode(_little(item.shingles)).decode("ascii"),
+            [(content_hash, sorted(places)) for content_hash, places in item.versions],
+            _written(item.shingles),
         )
     )
 
@@ -186,8 +189,8 @@ def decode_exposure(body: bytes) -> Exposure:
             last_rank,
             content_hash,
             cluster,
-            tuple((name, frozenset(ordinals)) for name, ordinals in versions),
-            _little(b64decode(shingles)),
+            tuple((name, ordinals(tuple(places))) for name, places in versions),
+            _read(shingles),
         )
 
     return _decoded(body, build)
@@ -290,22 +293,35 @@ def _pack(shingles: tuple[int, ...]) -> str:
     if not shingles:
         return ""
     try:
-        return b64encode(_little(array("Q", shingles).tobytes())).decode("ascii")
+        return _written(array(PACKED, shingles).tobytes())
     except (OverflowError, TypeError) as error:
-        raise EventError(f"a shingle must be an integer in [0, 2^64): {error}") from error
+        raise EventError(f"a shingle must be an integer in [0, 2^32): {error}") from error
 
 
 def _unpack(text: str) -> tuple[int, ...]:
-    numbers = array("Q")
-    numbers.frombytes(_little(b64decode(text)))
+    numbers = array(PACKED)
+    numbers.frombytes(_read(text))
     return tuple(numbers)
 
 
-def _little(packed: bytes) -> bytes:
-    """Native 64-bit numbers to little-endian ones, or back."""
+def _written(packed: bytes) -> str:
+    return _NARROW + b64encode(_little(packed, PACKED)).decode("ascii") if packed else ""
+
+
+def _read(text: str) -> bytes:
+    """Packed as in exposures.py."""
+    if text.startswith(_NARROW):
+        return _little(b64decode(text[len(_NARROW) :]), PACKED)
+    wide = array("Q")
+    wide.frombytes(_little(b64decode(text), "Q"))
+    return array(PACKED, [number >> _WIDER for number in wide]).tobytes()
+
+
+def _little(packed: bytes, kind: str) -> bytes:
+    """Native numbers to little-endian ones, or back."""
     if sys.byteorder == "little":
         return packed
-    numbers = array("Q")
+    numbers = array(kind)
     numbers.frombytes(packed)
     numbers.byteswap()
     return numbers.tobytes()

@@ -97,7 +97,7 @@ def results(mask: int, seed: int) -> tuple[Shown, ...]:
             content_hash=f"h{random.randrange(2)}",
             cluster=random.choice(("", f"c{name % 3}", f"c{name % 2}")),
             passages=tuple(random.choices(range(6), k=random.randrange(4))),
-            shingles=tuple(random.choices((0, 1, 7, 2**53, 2**64 - 1), k=random.randrange(4))),
+            shingles=tuple(random.choices((0, 1, 7, 2**31, 2**32 - 1), k=random.randrange(4))),
         )
         for rank, name in enumerate(names, 1)
     )

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import math
+from array import array
+from base64 import b64encode
 from dataclasses import fields, replace
 
 import numpy as np
+import orjson
 import pytest
 
 from ranking.errors import ForageError
 from sessions import errors
-from sessions.codec import decode_event, decode_exposure, decode_session, encode_event
+from sessions.codec import (
+    decode_digest,
+    decode_event,
+    decode_exposure,
+    decode_session,
+    encode_digest,
+    encode_event,
+    encode_session,
+)
 from sessions.errors import EventError, LogFormatError, SessionError, SessionStoreError
-from sessions.events import Draft
+from sessions.events import TRUNK, Draft, Session
 from sessions.exposures import pack, unpack
 from sessions.idempotency import Claim, Flights, Fresh, Outcome, body_hash
+from sessions.ledger import EMPTY, advance
 from sessions.names import new_session_id
 from sessions.settings import DEFAULTS, SessionSettings
+from sessions.topics import NO_TOPIC
 from tests.sessions.logs import event, search, shown
 
 
@@ -51,12 +64,12 @@ def test_feedback_needs_a_document(kind: str) -> None:
 
 def test_numbers_of_numpy_are_numbers() -> None:
     """Scores, ranks and ordinals come from arrays; they are written as plain numbers."""
-    item = shown("x", score=np.float32(0.5), rank=np.int32(2), passages=(np.int64(3),), shingles=(np.uint64(2**63),))
+    item = shown("x", score=np.float32(0.5), rank=np.int32(2), passages=(np.int64(3),), shingles=(np.uint64(2**31),))
     back = decode_event(encode_event(event(1, shown=(item,))))
-    assert back.shown == (shown("x", 2, 0.5, passages=(3,), shingles=(2**63,)),)
+    assert back.shown == (shown("x", 2, 0.5, passages=(3,), shingles=(2**31,)),)
 
 
-@pytest.mark.parametrize("bad", [-1, 2**64, "x", 1.5])
+@pytest.mark.parametrize("bad", [-1, 2**32, "x", 1.5])
 def test_shingles_must_be_unsigned(bad: object) -> None:
     """Any other value is refused before it is written."""
     with pytest.raises(EventError):
@@ -67,7 +80,7 @@ def test_shingles_must_be_unsigned(bad: object) -> None:
 
 def test_packing_keeps_the_set() -> None:
     """Extremes and repeats."""
-    assert unpack(pack([2**64 - 1, 0, 0, 7])) == {0, 7, 2**64 - 1}
+    assert unpack(pack([2**32 - 1, 0, 0, 7])) == {0, 7, 2**32 - 1}
     assert unpack(b"") == frozenset()
 
 
@@ -155,3 +168,21 @@ def test_every_error_has_a_status_and_is_in_the_drawing() -> None:
 def test_drafts_keep_a_search_without_results() -> None:
     """Nothing found is an event too."""
     assert search("nothing").shown == ()
+
+
+def test_logs_of_wider_shingles_and_without_newer_words_are_read() -> None:
+    """What an older version wrote: numbers of 53 bits, of which the upper 32 are kept; no topics, no `drifted`."""
+    wide = (5 << 21 | 77, (2**32 - 1) << 21)
+    old = orjson.loads(encode_event(event(1, shown=(shown("x"),))))
+    del old["drifted"]
+    old["shown"][0][-1] = b64encode(array("Q", wide).tobytes()).decode("ascii")
+    back = decode_event(orjson.dumps(old))
+    assert (back.drifted, back.shown[0].shingles) == (False, (5, 2**32 - 1))
+    digest = orjson.loads(encode_digest(advance(EMPTY, [event(1, "x")])))
+    digest["trails"] = [trail[:8] for trail in digest["trails"]]
+    _, _, trails = decode_digest(orjson.dumps(digest))
+    assert [trail.topic for trail in trails.values()] == [NO_TOPIC]
+    head = orjson.loads(encode_session(Session("t", "s", 1.0, 2.0), (TRUNK,)))
+    del head["keep"]
+    session, _ = decode_session(orjson.dumps(head), tenant="t", id="s", expires=2.0)
+    assert not session.keep
