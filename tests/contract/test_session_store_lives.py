@@ -137,3 +137,24 @@ def test_sweeping_erases_what_expired_and_nothing_else(store: SessionStore, cloc
     while store.sweep():
         pass
     assert not store.expired("t", "old")
+
+
+def test_a_session_that_is_kept_lives_until_it_is_deleted(store: SessionStore, clock: StoppedClock) -> None:
+    """No idle time and no day ends it, with or without calls, forks and sweeps; other sessions end as ever."""
+    assert store.create("t", "kept", keep=True).keep
+    call(store, search("a", "x"), session="kept")
+    call(store, search("a", "x"), session="other")
+    for _ in range(3):
+        clock.time += 400_000
+        while store.sweep():
+            pass
+        assert loaded(store, "kept").session.expires == float("inf")
+        assert not store.expired("t", "kept")
+    call(store, search("b", "y"), session="kept")
+    store.fork("t", "kept", branch="side")
+    store.merge("t", "kept", source="side", into="main")
+    assert [session.id for session in store.sessions("t")] == ["kept"]
+    assert set(loaded(store, "kept").state().seen) == {"x", "y"}
+    assert store.load("t", "other") is None
+    assert store.delete("t", "kept")
+    assert store.load("t", "kept") is None
