@@ -19,7 +19,8 @@ from ranking.params import Params
 from ranking.passages import read_before
 from ranking.ports import SearchIndex
 from ranking.shingles import shingles_of
-from ranking.types import Floats, Hashes, SeenDocument, SessionState
+from ranking.types import Floats, SeenDocument, SessionState
+from sessions.exposures import Packed
 from sessions.fold import Seen
 
 _LOW_BITS: Final = 0xFFFF
@@ -54,7 +55,7 @@ class Reading:
             return [False] * len(texts)
         hashed = self.shingles(texts)
         asked = frozenset().union(*hashed)
-        return read_before(hashed, common(np.array(list(asked), np.uint64), self._shown))
+        return read_before(hashed, common(np.array(list(asked), np.uint32), self._shown))
 
     def shingles(self, texts: Sequence[str]) -> list[frozenset[int]]:
         """Of each text, hashed once in a search: most of what is looked at is shown, and so recorded."""
@@ -63,12 +64,12 @@ class Reading:
         return [self._hashed[text] for text in texts]
 
     @cached_property
-    def _shown(self) -> list[Hashes]:
+    def _shown(self) -> list[Packed]:
         """Of all that was shown."""
         return [] if self._log is None else self._log.hashes()
 
 
-def common(asked: Hashes, shown: Sequence[Hashes]) -> frozenset[int]:
+def common(asked: Packed, shown: Sequence[Packed]) -> frozenset[int]:
     """Which of a few numbers are among very many, in any order: most of those are told apart by 16 of their bits, which
     costs a fiftieth of sorting them."""
     there = np.zeros(_LOW_BITS + 1, np.bool_)

@@ -153,7 +153,7 @@ SHINGLE_SAMPLE: Final = define(
     4,
     "one in",
     "1 to 64",
-    "a quarter of the shingles estimates overlap and bounds a session's memory",
+    "a quarter of the shingles estimates overlap and bounds a session's memory; an eighth errs on short passages",
 )
 
 # ---------------------------------------------------------------- the scored list

@@ -49,7 +49,7 @@ def choose_passages(
         pairs = zip(evidence.ordinals[best].tolist(), scores[best].tolist(), strict=True)
         return tuple(ChosenPassage(ordinal, score) for ordinal, score in pairs)
     ordinals = evidence.ordinals[order]
-    read = np.isin(ordinals, [*before, *covered])
+    read = np.array([ordinal in before or ordinal in covered for ordinal in ordinals.tolist()], np.bool_)
     unseen, again = np.flatnonzero(~read), np.flatnonzero(read)
     if seen_mode == "new_passages":
         again = again[: 0 if len(unseen) else 1]

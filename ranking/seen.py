@@ -7,7 +7,7 @@ for which passages to show (passages.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,7 +73,7 @@ def _near_duplicates(
     return {row: record for row, record in found if record is not None}
 
 
-def _shown_clusters(present: Collection[int], clusters: Mapping[str, str]) -> dict[int, str]:
+def _shown_clusters(present: Set[int], clusters: Mapping[str, str]) -> dict[int, str]:
     """Number of a cluster -> the document of it that was shown."""
     if isinstance(clusters, ShownClusters):
         return clusters.numbered(present)

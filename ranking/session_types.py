@@ -6,7 +6,7 @@ what the session holds for likely before a query is read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -38,7 +38,7 @@ class ShownDocuments(Protocol):
 class ShownClusters(Protocol):
     """A map of clusters that answers by their numbers: number -> the document of it that was shown first."""
 
-    def numbered(self, numbers: Collection[int]) -> dict[int, str]: ...
+    def numbered(self, numbers: Set[int]) -> dict[int, str]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Text as a small set of numbers: given a passage, returns hashes of its word shingles, to tell what was read before.
 
-The same text gives the same set in every process and version of Python. Sampled: a quarter of the shingles, chosen
+The same text gives the same set in every process and version of Python. Sampled: one shingle in SHINGLE_SAMPLE, chosen
 by their hash, so that the sets of two texts keep the shingles they share (Broder 1997). A word's number is the
 polynomial sum of its bytes, so the words of a whole page are numbered by a few array operations (Karp and Rabin
 1987). Not for finding near-duplicate pages: the index clusters those.

@@ -14,9 +14,13 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ranking.types import Hashes, Shown
+from ranking.types import Shown
 from sessions.errors import EventError
+
+Packed = NDArray[np.uint32]
+"""Shingles in a row."""
 
 PACKED: Final = "I"
 """`array` type of a shingle: 4 bytes."""
@@ -65,9 +69,9 @@ def unpack(packed: bytes) -> frozenset[int]:
     return frozenset(numbers)
 
 
-def all_shingles(exposures: Mapping[str, Exposure]) -> Hashes:
+def all_shingles(exposures: Mapping[str, Exposure]) -> Packed:
     """Of all of them, in any order, with repeats."""
-    return np.frombuffer(b"".join([item.shingles for item in exposures.values()]), np.uint32).astype(np.uint64)
+    return np.frombuffer(b"".join([item.shingles for item in exposures.values()]), np.uint32)
 
 
 @lru_cache(maxsize=4_096)

@@ -10,16 +10,16 @@ session may hold 2,000 documents. Not for storing: stores keep the ledger.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import reduce
 from typing import TypeVar, overload
 
 from ranking.identity import number_of
-from ranking.types import FeedbackMark, Hashes, SeenDocument, SessionState
+from ranking.types import FeedbackMark, SeenDocument, SessionState
 from sessions.errors import BranchNotFound, HistoryFolded
 from sessions.events import MAIN, TRUNK, Branch, Event
-from sessions.exposures import Exposure, all_shingles, join
+from sessions.exposures import Exposure, Packed, all_shingles, join
 from sessions.ledger import EMPTY, Gain, Ledger, Mark, Trail, advance, cuts_of
 from sessions.settings import COUNTED_CALLS
 from sessions.topics import Topic
@@ -267,7 +267,7 @@ class Seen(Mapping[str, SeenDocument]):
         """The latest showing first: the engine's key to the vectors of what was shown."""
         return (self._built(document, item) for document, item in self._latest_first())
 
-    def hashes(self) -> list[Hashes]:
+    def hashes(self) -> list[Packed]:
         """The shingles of all that was shown, in some arrays, in any order, with repeats. The long ones stay from call
         to call."""
         return [part for trail in self._trails for part in trail.documents.parts(all_shingles) if len(part)]
@@ -324,10 +324,10 @@ class Clusters(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._trails[0].clusters) if len(self._trails) == 1 else sum(1 for _ in self)
 
-    def numbered(self, numbers: Collection[int]) -> dict[int, str]:
+    def numbered(self, numbers: Set[int]) -> dict[int, str]:
         """Of the clusters whose names stand for these numbers (identity.number_of), the document shown first."""
         names = [part for trail in self._trails for part in trail.clusters.parts(_by_number)]
-        return {number: self[part[number]] for part in names for number in numbers if number in part}
+        return {number: self[part[number]] for part in names for number in part.keys() & numbers}
 
     def __repr__(self) -> str:
         return f"Clusters({dict(self)!r})"
