@@ -37,7 +37,9 @@ def multi_hop(folder: Path, *, steps: bool = True) -> Path:
     topics.append({"id": "q1-s1", "text": "Who published the Journal of Botany?", "type": "sub-query"})
     write(folder / "queries.jsonl", topics)
     judged = [f"{name}\t{page}\t1" for name, (_, gold) in QUESTIONS.items() for page in gold]
-    (folder / "qrels.tsv").write_text("\n".join(["query_id\tdoc_id\trelevance", *judged, "q1-s1\tm1\t1"]) + "\n")
+    (folder / "qrels.tsv").write_text(
+        "\n".join(["query_id\tdoc_id\trelevance", *judged, "q1-s1\tm1\t1", "q1-s1\tx1\t1"]) + "\n"
+    )
     if steps:
         rows = [
             {

@@ -16,7 +16,7 @@ from eval.displayed import Answer, Item
 from eval.errors import SessionRunError
 from eval.readers import Reader
 from eval.tasks import Step, Task, read_tasks
-from eval.trajectories import run_task
+from eval.trajectories import Trajectory, run_task
 from eval.words import clauses, content_words, folded, names
 
 QUESTION = "Who was the first president of the association which published Journal of Psychotherapy Integration?"
@@ -219,6 +219,18 @@ def test_the_fan_out_asks_again_for_what_its_agents_missed() -> None:
     readers = [call.reader for call in run.calls]
     assert len(set(readers[:4])) == 4
     assert set(readers[4:]) <= set(readers[:4])
+    found = tuple(Page(page.asked, page.shown, found=int(place != 1)) for place, page in enumerate(pages_of(run)))
+    asked = AGENTS["fan-out"].ask(View("t", QUESTION, 1, found))
+    assert asked is not None
+    assert asked.reader == readers[1], "the one that noticed nothing"
+
+
+def pages_of(run: Trajectory) -> list[Page]:
+    """The first wave, as it was displayed."""
+    return [
+        Page(Asked(call.query, call.reader), tuple(Sighting(name, CORPUS[name][0]) for name, _ in call.shown))
+        for call in run.calls[:4]
+    ]
 
 
 def test_names_are_runs_of_capitalised_words() -> None:
