@@ -129,8 +129,7 @@ def _request(event: Event, explain: bool) -> SearchRequest:
 
 
 def _states(history: History, event: Event, request: SearchRequest) -> list[tuple[Snapshot, SessionState]]:
-    """The session as it was, as far as the log says: its objective may have come later, and before its first event it
-    may have been there or not."""
+    """The session as it was, as far as the log says: its objective may have come later."""
     before = event.snapshot_seq
     try:
         ledger = ledger_at(history.events, as_of=before, branches=history.branches, summary=history.summary)
@@ -143,8 +142,7 @@ def _states(history: History, event: Event, request: SearchRequest) -> list[tupl
     session = history.session if before else replace(history.session, first_query=None)
     sessions = [session] if session.objective is None else [session, replace(session, objective=None)]
     snapshots = [Snapshot(each, history.branches, ledger, history.summary, 0) for each in sessions]
-    states = [(snapshot, state_for(request, snapshot)) for snapshot in snapshots]
-    return states if before else [*states, (snapshots[0], state_for(request, None))]
+    return [(snapshot, state_for(request, snapshot)) for snapshot in snapshots]
 
 
 def _gone(event: Event, why: str) -> GoneError:

@@ -260,3 +260,23 @@ def test_an_expired_session_is_404_at_every_door(client: Client, later: Callable
     assert [each["session"]["seq"] for each in answer["answers"]] == [1, 2]
     for each in answer["answers"]:
         assert "session_expired" in {notice["code"] for notice in each["notices"]}
+
+
+@pytest.mark.parametrize("begun", ["by the search", "before, with it", "before, without", "by the search, without"])
+def test_an_objective_counts_in_a_replay_from_when_it_counted(
+    client: Client, later: Callable[[float], None], begun: str
+) -> None:
+    """Whether the session had it before, the call brought it, or a later one did."""
+    goal = "zip archives and their members"
+    session = None
+    if begun.startswith("before"):
+        body = {"objective": goal} if begun.endswith("with it") else {}
+        session = client("POST", "/v1/sessions", body).json()["session_id"]
+    first = client.search("archives", session_id=session, objective=goal if begun == "by the search" else None)
+    session = first["session_id"]
+    second = client.search("zip members", session_id=session)
+    third = client.search("gzip archives", session_id=session, objective=goal)
+    fourth = client.search("compressed archives", session_id=session)
+    later(16)
+    for answer in (first, second, third, fourth):
+        assert results(replay(client, session, answer["session"]["seq"])) == orjson.dumps(answer["results"])
