@@ -16,7 +16,7 @@ from ranking.retriever_plans import idf
 from ranking.stopwords import stop_words
 from ranking.types import All, SessionState, Term
 from sessions.follow_up_settings import DEFAULTS
-from sessions.follow_ups import Idf, Moment, Page, Proposal, proposals, tokens_of
+from sessions.follow_ups import Idf, Moment, Page, Proposal, proposals
 
 
 def follow_ups(
@@ -41,7 +41,7 @@ def follow_ups(
         if len(made) == DEFAULTS.most:
             break
         pool = warm(each.query)
-        new = _expected(each, pages, len(results), index) if pool is None else _counted(pool, known, len(results))
+        new = _expected(each, len(results), index) if pool is None else _counted(pool, known, len(results))
         if new >= DEFAULTS.least_new:
             made.append(FollowUp(each.predictor, each.query, each.why, each.covers, new, pool is not None))
     return tuple(made)
@@ -54,14 +54,12 @@ def _idf(tokens: tuple[str, ...], index: SearchIndex) -> Idf:
     return {token: idf(documents, one.df) for token, one in zip(tokens, known, strict=True) if one.df}
 
 
-def _expected(proposal: Proposal, pages: Sequence[Page], size: int, index: SearchIndex) -> int:
+def _expected(proposal: Proposal, size: int, index: SearchIndex) -> int:
     """Pages that hold its telling words, less those just shown that do, at most a page of results."""
     if not proposal.telling:
         return 0
     node = All(tuple(Term(token) for token in proposal.telling))
-    wanted = {*proposal.telling}
-    shown = sum(wanted <= tokens_of(f"{page.title} {page.text}") for page in pages)
-    return max(0, min(index.count(node) - shown, max(size, DEFAULTS.least_new)))
+    return max(0, min(index.count(node) - proposal.shown, max(size, DEFAULTS.least_new)))
 
 
 def _counted(pool: Pool, known: frozenset[str] | set[str], size: int) -> int:

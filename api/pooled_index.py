@@ -138,10 +138,7 @@ class PooledIndex:
         known = self._know(plan)
         if known.pool is None or not self._terms.keep:
             return self._index.passage_evidence(plan, ids)
-        pool = known.pool
-        found = self._cellar.pools.passages(pool, ids, lambda: self._index.passage_evidence(plan, ids))
-        self._cellar.pools.grown(pool)
-        return found
+        return self._cellar.pools.passages(known.pool, ids, lambda: self._index.passage_evidence(plan, ids))
 
     def fetch(self, ids: Sequence[str], *, text: bool = False) -> tuple[StoredDocument, ...]:
         if text or not self._terms.keep:

@@ -13,6 +13,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -23,14 +24,17 @@ from ranking.types import Evidence, Floats, PassageEvidence, Plan, Stage
 
 Columns = dict[str, np.ndarray[Any, Any]]
 
+SESSION_COLUMNS: Final = ("cluster", "content", "site")
+"""What later calls of a session read of candidates, and the first may not: what was shown, changed, or is capped."""
+
 _SMALL: Final = np.iinfo(np.uint8).max
 
 
 class Attributes(Mapping[str, np.ndarray[Any, Any]]):
-    """Evidence.attributes of a pool: columns that were read once are kept, others are asked for again."""
+    """Evidence.attributes of a pool: columns that were read once are kept, others are asked for again, at once."""
 
     def __init__(self, known: Columns, source: Callable[[], Mapping[str, np.ndarray[Any, Any]]]) -> None:
-        self._known, self._source = known, source
+        self._known, self._source = known, cache(source)
 
     def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
         found = self._known.get(name)
@@ -105,7 +109,7 @@ def pool_of(
     key: Key, frame: Key, scope: Scope, plan: Plan, evidence: Evidence, made_ms: float
 ) -> tuple[Pool, Evidence]:
     """A pool of this evidence, and the evidence whose reader fills the pool's columns."""
-    columns: Columns = {}
+    columns: Columns = {name: evidence.attributes[name] for name in SESSION_COLUMNS if name in evidence.attributes}
     live = replace(evidence, attributes=Attributes(columns, lambda: evidence.attributes))
     kept = replace(evidence, tf=_small(evidence.tf), attributes={}, stages=())
     light = replace(plan, number_scales={})
@@ -161,8 +165,7 @@ class Pools:
         for each in gone:
             self._dropped(each)
 
-    def grown(self, pool: Pool) -> None:
-        """It holds more than before."""
+    def _grown(self, pool: Pool) -> None:
         with self._guard:
             if self._pools.get(pool.key) is not pool:
                 return
@@ -174,7 +177,8 @@ class Pools:
     def passages(
         self, pool: Pool, ids: Sequence[str], ask: Callable[[], tuple[PassageEvidence, ...]]
     ) -> tuple[PassageEvidence, ...]:
-        """Of these documents as a whole: sums of floats may differ in the last bit with what they are computed with."""
+        """Of these documents as a whole: sums of floats may differ in the last bit with what they are computed with.
+        The pool grows by what was asked for."""
         asked = tuple(ids)
         with self._guard:
             found = pool.passages.get(asked)
@@ -184,6 +188,7 @@ class Pools:
                 pool.passages[asked] = found
                 while len(pool.passages) > PAGES_OF_PASSAGES:
                     pool.passages.popitem(last=False)
+            self._grown(pool)
         return found
 
     def near(self, frame: Key) -> list[Pool]:

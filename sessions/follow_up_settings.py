@@ -14,8 +14,8 @@ class FollowUpSettings:
 
     most: int = row(3, "follow-ups", "the contract's number: more is a menu, which an agent has to read")
     pages: int = row(3, "pages", "the top of what was shown: names further down are of other subjects")
-    page_characters: int = row(1_500, "characters", "of each page's shown text that is read for names: 0.1 ms")
-    names: int = row(12, "names", "looked up in the collection's words; the rest are further down")
+    page_characters: int = row(1_000, "characters", "of each page's shown text that is read for names: 0.1 ms")
+    names: int = row(8, "names", "looked up in the collection's words; the rest are further down")
     added_words: int = row(5, "words", "of the goal that go beside a name: with more the name no longer leads")
     clause_words: int = row(2, "words", "a clause has at least so many that say something, or it is no question")
     least_new: int = row(2, "documents", "fewer unseen documents are not worth a call (session anchors, 1.7)")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Final
@@ -48,7 +48,8 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`covers`: the part of the goal that it is for, "" for none. `telling`: words that its pages hold, all of them."""
+    """`covers`: the part of the goal that it is for, "" for none. `telling`: words that its pages hold, all of them;
+    `shown`: how many of the moment's pages do."""
 
     predictor: str
     query: str
@@ -56,6 +57,7 @@ class Proposal:
     covers: str
     telling: tuple[str, ...]
     weight: float
+    shown: int = 0
 
 
 _CAPITAL: Final = "A-Z\u00c0-\u00de\u0391-\u03a9\u0410-\u042f"
@@ -90,11 +92,11 @@ def proposals(
     found += reader.from_successors()
     believed = [(beliefs[each.predictor] * each.weight, each) for each in found if each.predictor in beliefs]
     chosen: list[Proposal] = []
-    known = [tokens_of(text) for text in (moment.query, *moment.asked)]
+    known = [reader.query, *(tokens_of(text) for text in moment.asked)]
     for _, each in sorted(believed, key=lambda item: (-item[0], item[1].query)):
         own = tokens_of(each.query)
         if own and all(overlap(own, other) < settings.same for other in known):
-            chosen.append(each)
+            chosen.append(replace(each, shown=reader.shown(each.telling)))
             known.append(own)
     return chosen
 
@@ -106,20 +108,21 @@ class _Reader:
         self.moment, self.settings = moment, settings
         self.idf: Idf = {}
         self.goal = moment.goal or moment.query
-        self.query = tokens_of(moment.query)
+        self.query, self.goal_tokens = tokens_of(moment.query), tokens_of(self.goal)
         self.asked = self.query.union(*map(tokens_of, moment.asked))
-        self.known = self.asked | tokens_of(self.goal)
+        self.known = self.asked | self.goal_tokens
         self.pages = [_plain(page, settings.page_characters) for page in moment.pages[: settings.pages]]
+        self.rows = [tokenize(text) for text in self.pages]
+        self.held = [frozenset(row) for row in self.rows]
 
     # ------------------------------------------------------------ where proposals come from
 
     def from_names(self) -> Iterator[Proposal]:
         """Names in the top pages that nobody asked for yet, with the parts of the goal that no page covers."""
-        left = tokens_of(self.goal).difference(*map(tokens_of, self.pages))
+        left = self.goal_tokens.difference(*self.held)
         mass = self._mass(self.query) or 1.0
-        for name, rank in self.names:
-            own = tokens_of(name)
-            more = self._in_order(self.goal, left - own)
+        for name, own, rank in self.names:
+            more = self._in_order(left - own) if left else []
             weight = min(1.0, self._mass(own - self.known) / mass) / rank
             why = f"{name} is named in {self.moment.pages[rank - 1].title or 'a result'!r}"
             covers = " ".join(more)
@@ -128,7 +131,7 @@ class _Reader:
     def from_clauses(self) -> Iterator[Proposal]:
         """Parts of the goal of which no query asked yet."""
         parts = [part.strip(" ,;:?.!") for part in _CLAUSES.split(self.goal)]
-        whole = self._mass(tokens_of(self.goal))
+        whole = self._mass(self.goal_tokens)
         for part in parts if len(parts) > 1 and whole else ():
             own = {word for word in tokens_of(part) - self.moment.common if self.idf.get(word, 0.0) > 0}
             fresh = own - self.asked
@@ -162,28 +165,29 @@ class _Reader:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """Whose idf is needed."""
-        names = (name for name, _ in self.names)
-        texts = [self.moment.query, self.moment.goal, *names, *(other for _, other in self.listed)]
-        pairs = (word for pair in self.pairs for word in pair)
-        return tuple(dict.fromkeys((*(word for text in texts for word in tokenize(text)), *pairs)))
+        names = (own for _, own, _ in self.names)
+        listed = (tokens_of(other) for _, other in self.listed)
+        return tuple(sorted(self.known.union(*names, *listed, *self.pairs)))
 
     @cached_property
-    def names(self) -> list[tuple[str, int]]:
-        """(name, rank of the best page with it): names of several words that say something new, in order."""
-        found: dict[str, int] = {}
+    def names(self) -> list[tuple[str, frozenset[str], int]]:
+        """(name, its tokens, rank of the best page with it): names of several words that say something new."""
+        found: dict[str, tuple[str, frozenset[str], int]] = {}
         for rank, text in enumerate(self.pages, start=1):
             for name in _names_of(text, self.moment.common):
-                if name not in found and not tokens_of(name) <= self.known:
-                    found[name] = rank
-        return list(found.items())[: self.settings.names]
+                if len(found) == self.settings.names:
+                    return [*found.values()]
+                if name not in found and not (own := tokens_of(name)) <= self.known:
+                    found[name] = (name, own, rank)
+        return [*found.values()]
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
         """The pair of words in a row, neither of them known, that stands there most often; or none."""
         counts: Counter[tuple[str, str]] = Counter()
         known = self.known | self.moment.common
-        for text in self.pages:
-            row = ["" if word in known or len(word) < 3 else word for word in tokenize(text)]
+        for tokens in self.rows:
+            row = ["" if word in known or len(word) < 3 else word for word in tokens]
             counts.update(pair for pair in pairwise(row) if pair[0] and pair[1] and pair[0] != pair[1])
         often = [pair for pair, count in counts.items() if count >= self.settings.bigrams]
         return sorted(often, key=lambda pair: (-counts[pair], pair))[:1]
@@ -205,6 +209,10 @@ class _Reader:
                             found[name, other] = None
         return list(found)[:1]
 
+    def shown(self, telling: Iterable[str]) -> int:
+        """Pages that hold all of these words."""
+        return sum(held.issuperset(telling) for held in self.held)
+
     # ------------------------------------------------------------ words
 
     def _mass(self, tokens: Iterable[str]) -> float:
@@ -214,12 +222,16 @@ class _Reader:
         """The two that say most: pages with both are what the proposal is after."""
         return tuple(sorted(tokens, key=lambda token: (-self.idf.get(token, 0.0), token))[:2])
 
-    def _in_order(self, text: str, wanted: frozenset[str]) -> list[str]:
-        """Words of a text whose tokens are wanted, those that say most, as they stand there."""
+    def _in_order(self, wanted: frozenset[str]) -> list[str]:
+        """Words of the goal whose tokens are wanted, those that say most, as they stand there."""
         says = [word for word in wanted - self.moment.common if self.idf.get(word, 0.0) > 0]
         telling = sorted(says, key=lambda word: (-self.idf[word], word))[: self.settings.added_words]
-        kept = [word.strip(".,;:?!\"'()") for word in text.split() if tokens_of(word) & {*telling}]
+        kept = [word for word, tokens in self._goal_words if tokens & {*telling}]
         return kept[: self.settings.added_words]
+
+    @cached_property
+    def _goal_words(self) -> list[tuple[str, frozenset[str]]]:
+        return [(word.strip(".,;:?!\"'()"), tokens_of(word)) for word in self.goal.split()]
 
 
 def _names_of(text: str, common: frozenset[str]) -> list[str]:
