@@ -79,6 +79,17 @@ _HIT: Final = _object(
     },
     {"metadata": {"type": "object"}, **_ACCOUNT},
 )
+_PROBE: Final = _object(
+    {
+        "warm": _TRUTH,
+        "exact": _TRUTH,
+        "pools": _WHOLE,
+        "candidates": _WHOLE,
+        "matching": _WHOLE,
+        "unseen": _WHOLE,
+        "new_on_page": _WHOLE,
+    }
+)
 _STAGE: Final = _object({"name": _TEXT, "ms": _NUMBER}, {"in": _WHOLE, "out": _WHOLE, "postings": _WHOLE})
 
 SHAPES: Final[dict[str, Schema]] = {
@@ -97,12 +108,16 @@ SHAPES: Final[dict[str, Schema]] = {
             "resolved": _RESOLVED,
             "query": _QUERY,
             "session": {"type": ["object", "null"]},
+            "follow_ups": _list(
+                _object({"query": _TEXT, "why": _TEXT, "covers": _TEXT, "new_expected": _WHOLE, "prefetched": _TRUTH})
+            ),
             "facets": _FACETS,
             "trace": _object(
                 {"total_ms": _NUMBER, "postings": _WHOLE, "stages": _list(_STAGE), "degraded": _list(_TEXT)}
             ),
             "notices": _NOTICES,
-        }
+        },
+        {"probe": {**_PROBE, "description": "of `effort: probe`"}},
     ),
     "Batch": _object(
         {
