@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from ranking import constants as module
 from ranking.constants import CONSTANTS
 from ranking.operators import OPERATORS
 from ranking.params import Params
@@ -46,10 +47,12 @@ def parameters(model: type[BaseModel] = Params, *, strict: bool = True) -> tuple
 
 
 def constants() -> tuple[Row, ...]:
-    """Every constant of formulas and of the parser."""
+    """Every constant of formulas and of the parser, in the order of constants.py, whoever was imported first."""
+    order = [*vars(module), *sorted(CONSTANTS)]
     return tuple(
         Row(constant.name, f"{constant.value:g}", constant.unit, constant.range, constant.reason)
-        for constant in CONSTANTS.values()
+        for name in dict.fromkeys(order)
+        if (constant := CONSTANTS.get(name)) is not None
     )
 
 
