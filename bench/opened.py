@@ -9,7 +9,6 @@ then queries of 200 words against tantivy's best 10; then two threads against on
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import threading
@@ -30,9 +29,10 @@ from api.preparing import Stopwatch, prepare
 from api.requests import SearchRequest
 from api.settings import Settings
 from bench.floor import FETCHED, Asked, Floor
-from bench.measure import median, quantile, rss_mb
+from bench.measure import median, quantile
 from bench.prepared import COLLECTION, prepared, queries
 from bench.report import Table, figure, options, publish
+from bench.resident import resident
 from bench.search import asked, open_floor
 from indexer.collection import Collection
 from indexer.generation import open_current
@@ -45,7 +45,8 @@ PASSAGES: Final = 100_000
 BLOCK: Final = 25
 LONG_WORDS: Final = 200
 MS: Final = 1_000
-STATELESS: Final = {"session": {"record": False}}
+STATELESS: Final = {"session": {"record": False, "reuse": "off"}}
+"""Searched each time: a query that was asked before would be answered from its pool."""
 GOALS: Final = {"search": 2.5, "tail": 2.0, "explained": 2.0, "plan": 0.03, "long": 1.3, "threads": 1.5, "memory": 1.6}
 
 Timings = dict[str, list[float]]
@@ -152,17 +153,15 @@ def throughput(engine: Engine, texts: Sequence[str], threads: int) -> float:
     return len(texts) / (time.perf_counter() - begun)
 
 
-def memory(engine: Engine, texts: Sequence[str], searches: int, folder: Path) -> list[str]:
-    """Resident MB after a tenth of the searches and after all of them, and that over the generation's size."""
+def memory(texts: Sequence[str], searches: int, folder: Path) -> list[str]:
+    """Resident MB after a tenth of the searches and after all of them, private MB, and the first over the generation's
+    size."""
     generation = open_current(folder / COLLECTION).generation
     assert generation is not None
     size = sum(path.stat().st_size for path in generation.folder.rglob("*") if path.is_file()) / 2**20
-    seen = []
-    for number in range(searches):
-        engine.search({"query": texts[number % len(texts)], "max_results": 10 + number % 5, **STATELESS}, "default")
-        if number + 1 in (searches // 10, searches):
-            seen.append(rss_mb(os.getpid()))
-    return [figure(seen[0]), figure(seen[-1]), figure(size), figure(seen[-1] / size)]
+    early, late = resident(folder, texts, searches)
+    held = (early["resident"], late["resident"], late["private"], size, late["resident"] / size)
+    return [figure(each) for each in held]
 
 
 def tables(
@@ -193,7 +192,7 @@ def tables(
     ]
     notes = [f"{PASSAGES:,} passages, one process, vectors of the queries given to all."]
     memory_rows = [
-        ["resident MB at a tenth", "at the end", "generation MB", "ratio", "goal"],
+        ["resident MB at a tenth", "at the end", "of it private", "generation MB", "ratio", "goal"],
         [*held, f"≤ {GOALS['memory']}"],
     ]
     return [Table("opened", command, rows, notes), Table("opened-memory", command, memory_rows)]
@@ -219,9 +218,9 @@ def main() -> None:
             del floor
         throughput(engine, texts, 1)
         rates = [max(throughput(engine, texts * 2, threads) for _ in range(3)) for threads in (1, 2)]
-        held = memory(engine, texts, chosen.searches, folder)
     finally:
         engine.close()
+    held = memory(texts, chosen.searches, folder)
     command = (
         f"python -m bench.opened WEB --queries {chosen.queries} --rounds {chosen.rounds} --searches {chosen.searches}"
     )
