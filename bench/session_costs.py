@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import random
 import secrets
+import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +35,13 @@ PARALLEL: Final = 16
 MS: Final = 1_000
 KIB: Final = 1_024
 SESSION_CALLS: Final = 50
-FORKS: Final = 20
+FORKS: Final = 30
+"""Of a session: it may have 32 branches."""
+FEW: Final = 10
+"""Events of a young session, to fork it."""
+WARM_SESSIONS: Final = 3
+"""Before memory is looked at: they fill the pools."""
+SIZES: Final = ("page_count", "freelist_count", "page_size")
 IDLE_S: Final = 0.4
 """Pause in which follow-ups can be warmed: an agent thinks longer."""
 SEED: Final = 20_26
@@ -43,6 +51,21 @@ NEAR: Final[dict[str, Any]] = {"reuse": "near"}
 """Asks for candidates of a near query's pool."""
 
 Timings = dict[str, list[float]]
+
+
+class Clock:
+    """Milliseconds of wall time by kind of call, and of CPU of this process, which a busy machine does not lengthen."""
+
+    def __init__(self) -> None:
+        self.wall: Timings = defaultdict(list)
+        self.cpu: Timings = defaultdict(list)
+
+    def search(self, kind: str, engine: Engine, query: str, session: str | None, **more: Any) -> dict[str, Any]:
+        begun = time.process_time()
+        took, answer = search(engine, query, session, **more)
+        self.cpu[kind].append((time.process_time() - begun) * MS)
+        self.wall[kind].append(took)
+        return answer
 
 
 @dataclass(frozen=True)
@@ -65,7 +88,9 @@ class Place:
         """Of all sessions."""
         if self.redis is not None:
             return used_bytes(self.redis)
-        return sum(path.stat().st_size for path in self.folder.glob("sessions.sqlite*"))
+        with closing(sqlite3.connect(self.folder / "sessions.sqlite")) as file:
+            pages, free, size = (file.execute(f"PRAGMA {name}").fetchone()[0] for name in SIZES)
+        return int((pages - free) * size)
 
 
 def variants(texts: Sequence[str], count: int) -> list[str]:
@@ -79,7 +104,7 @@ def variants(texts: Sequence[str], count: int) -> list[str]:
 
 
 def search(engine: Engine, query: str, session: str | None, **more: Any) -> tuple[float, dict[str, Any]]:
-    """(milliseconds, the answer). Without a session: stateless."""
+    """(milliseconds of wall time, the answer). Without a session: stateless."""
     request: dict[str, Any] = {"query": query, "session": {"record": False}}
     if session is not None:
         request = {"query": query, "session_id": session, "session": {**ALONE, **more}}
@@ -100,46 +125,46 @@ def session_of(engine: Engine, queries: Sequence[str] = ()) -> Iterator[str]:
         engine.sessions.delete(name, TENANT)
 
 
-def added(place: Place, texts: Sequence[str], count: int) -> Timings:
+def added(place: Place, texts: Sequence[str], count: int) -> Clock:
     """{"stateless", "session", "offering"}: `count` calls each, in a session that has EVENTS events already; `offering`
     with follow-ups. Prefetch is measured under load."""
     queries = variants(texts, EVENTS + 3 * count)
     filling, left = queries[:EVENTS], queries[EVENTS:]
     parts = [left[number::3] for number in range(3)]
-    found: Timings = defaultdict(list)
+    clock = Clock()
     for turn in range(len(parts)):
         with place.engine() as engine, session_of(engine, filling) as session:
             for block in range(0, count, BLOCK):
                 alone, inside, offering = (part[block : block + BLOCK] for part in parts[turn:] + parts[:turn])
-                found["stateless"] += [search(engine, query, None)[0] for query in alone]
-                found["session"] += [search(engine, query, session)[0] for query in inside]
-                found["offering"] += [search(engine, query, session, follow_ups=True)[0] for query in offering]
-    return found
+                for query in alone:
+                    clock.search("stateless", engine, query, None)
+                for query in inside:
+                    clock.search("session", engine, query, session)
+                for query in offering:
+                    clock.search("offering", engine, query, session, follow_ups=True)
+    return clock
 
 
-def follow_ups(place: Place, texts: Sequence[str], count: int) -> tuple[Timings, dict[str, int]]:
-    """Milliseconds of a fresh stateless call, an exact repeat in a session, a predicted follow-up, and another query
-    over pools that are warm; and how often a predicted one was answered from where."""
+def follow_ups(place: Place, texts: Sequence[str], count: int) -> tuple[Clock, dict[str, int]]:
+    """A fresh stateless call, an exact repeat in a session, a predicted follow-up, and another query over warm pools;
+    and how often a predicted one was answered from where."""
     fresh = variants(texts, 2 * count)
-    found: Timings = defaultdict(list)
-    served: dict[str, int] = defaultdict(int)
+    clock, served = Clock(), defaultdict[str, int](int)
     with place.engine() as engine:
         for alone, asked in zip(fresh[:count], fresh[count:], strict=True):
             with session_of(engine) as session:
-                found["stateless"].append(search(engine, alone, None)[0])
+                clock.search("stateless", engine, alone, None)
                 answer = search(engine, asked, session, prefetch=True, follow_ups=True)[1]
                 time.sleep(IDLE_S)
-                found["repeated"].append(search(engine, asked, session)[0])
+                clock.search("repeated", engine, asked, session)
                 ready = [each["query"] for each in answer.get("follow_ups") or () if each.get("prefetched")]
                 offered = ready or [each["query"] for each in answer.get("follow_ups") or ()]
                 if offered:
-                    took, predicted = search(engine, offered[0], session)
-                    found["predicted"].append(took)
+                    predicted = clock.search("predicted", engine, offered[0], session)
                     served[predicted["session"]["served_from"]] += 1
                 words = asked.split()
-                turned = " ".join([*words[1:], words[0]])
-                found["warm"].append(search(engine, turned, session, **NEAR)[0])
-    return found, dict(served)
+                clock.search("warm", engine, " ".join([*words[1:], words[0]]), session, **NEAR)
+    return clock, dict(served)
 
 
 def parallel(place: Place, texts: Sequence[str], rounds: int) -> Timings:
@@ -169,17 +194,22 @@ def _at_once(
 
 
 def memory(place: Place, texts: Sequence[str], sessions: int) -> tuple[float, float]:
-    """(KB of this process, KB of the store) for each session of 50 calls that is alive. All ask the same queries, so
-    pools do not grow with them."""
+    """(KB of the process, KB of the store) for each session of 50 calls that is alive. All ask the same queries, so
+    pools do not grow with them; in a process of its own, so nothing is there that could be used again."""
+    with get_context("spawn").Pool(1) as alone:
+        return alone.apply(_memory, (place, texts, sessions))
+
+
+def _memory(place: Place, texts: Sequence[str], sessions: int) -> tuple[float, float]:
     queries = variants(texts, SESSION_CALLS)
     with place.engine() as engine:
-        names = [f"bench-memory-{number}-{secrets.token_hex(4)}" for number in range(sessions + 2)]
+        names = [f"bench-memory-{number}-{secrets.token_hex(4)}" for number in range(sessions + WARM_SESSIONS)]
         held = stored = 0.0
         for number, name in enumerate(names):
+            if number == WARM_SESSIONS:
+                held, stored = private_mb(os.getpid()), place.stored_bytes()
             for query in queries:
                 search(engine, query, name)
-            if number == 1:  # the first warm the pools
-                held, stored = private_mb(os.getpid()), place.stored_bytes()
         grown = (private_mb(os.getpid()) - held) * KIB, (place.stored_bytes() - stored) / KIB
         for name in names:
             engine.sessions.delete(name, TENANT)
@@ -187,16 +217,13 @@ def memory(place: Place, texts: Sequence[str], sessions: int) -> tuple[float, fl
 
 
 def forks(place: Place, texts: Sequence[str]) -> dict[int, float]:
-    """events -> median milliseconds of a fork there."""
+    """events -> median milliseconds of a fork there, the two sessions in turns."""
     queries = variants(texts, EVENTS)
-    found: dict[int, float] = {}
-    with place.engine() as engine:
-        for events in (10, EVENTS):
-            with session_of(engine, queries[:events]) as session:
-                times = []
-                for _ in range(FORKS):
-                    begun = time.perf_counter()
-                    engine.sessions.fork(session, {"from": "main"}, TENANT)
-                    times.append((time.perf_counter() - begun) * MS)
-                found[events] = median(times)
-    return found
+    times: dict[int, list[float]] = {FEW: [], EVENTS: []}
+    with place.engine() as engine, session_of(engine, queries[:FEW]) as short, session_of(engine, queries) as long:
+        for _ in range(FORKS):
+            for events, session in ((FEW, short), (EVENTS, long)):
+                begun = time.perf_counter()
+                engine.sessions.fork(session, {"from": "main"}, TENANT)
+                times[events].append((time.perf_counter() - begun) * MS)
+    return {events: median(took) for events, took in times.items()}

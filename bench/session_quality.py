@@ -31,10 +31,13 @@ AGENTS: Final = ("keyword", "loop")
 NOTICING: Final = ("1/1", "0.95/0.8", "0.95/0.4", "0.7/0.7")
 FOLLOWING: Final = ("1", "0.5", "0")
 PROFILES: Final = (
-    *GRIDS["goals"],
+    "stateless",
+    *(f"session:feedback_weight=0,goal_weight={weight}" for weight in (0.1, 0.2, 0.3)),
     "session:objective=true,feedback_weight=0,goal_weight=0.2",
-    "session:cite=true,feedback_weight=0.2,goal_weight=0.2",
 )
+FEEDBACK: Final = ("stateless", "session:feedback_weight=0", "session:cite=true,feedback_weight=0.2")
+FEEDBACK_TOPICS: Final = 60
+"""A sample: who cites needs a run for each of twelve readers."""
 LOGS: Final = {"hotpot-react-dev": 5, "trec-session-2013": 10, "conv-cast-mtrag": 10}
 """Recorded sessions -> results a call."""
 RECALL: Final = "recall"
@@ -154,6 +157,8 @@ def main() -> None:
         modes = simulated(engine, data, work, "modes", GRIDS["modes"], topics)
         tables = {"session-modes": systems_table(modes), "session-cells": cells_table(modes)}
         tables["session-profiles"] = systems_table(simulated(engine, data, work, "profiles", PROFILES, topics))
+        few = min(topics or FEEDBACK_TOPICS, FEEDBACK_TOPICS)
+        tables["session-feedback"] = systems_table(simulated(engine, data, work, "feedback", FEEDBACK, few))
         tables["session-replay"] = replay_table(recorded(engine, data, work, topics))
     finally:
         engine.close()

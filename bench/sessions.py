@@ -22,7 +22,18 @@ from bench.measure import median, quantile
 from bench.prepared import prepared, queries
 from bench.redis import installed, redis_server
 from bench.report import Table, figure, options, publish
-from bench.session_costs import EVENTS, PARALLEL, SESSION_CALLS, Place, added, follow_ups, forks, memory, parallel
+from bench.session_costs import (
+    EVENTS,
+    PARALLEL,
+    SESSION_CALLS,
+    Clock,
+    Place,
+    added,
+    follow_ups,
+    forks,
+    memory,
+    parallel,
+)
 from bench.session_load import LOAD, prefetch_load
 
 PASSAGES: Final = 20_000
@@ -51,53 +62,38 @@ def places(folder: Path) -> Iterator[dict[str, Place]]:
 def rows_of(name: str, place: Place, texts: Sequence[str], count: int, rounds: int) -> list[list[str]]:
     """What one store costs."""
     cost = added(place, texts, count)
-    alone, inside = median(cost["stateless"]), median(cost["session"])
-    rows = [
-        [f"stateless, {name}", figure(alone), figure(quantile(cost["stateless"], 0.95)), "", ""],
-        [
-            f"in a session of {EVENTS} events, {name}", figure(inside), figure(quantile(cost["session"], 0.95)),
-            figure(inside / alone), f"≤ {GOALS['added']}",
-        ],
-    ]  # fmt: skip
-    offering = median(cost["offering"])
-    rows.append(
-        [
-            f"the same with follow-ups, {name}",
-            figure(offering),
-            figure(quantile(cost["offering"], 0.95)),
-            figure(offering / alone),
-            "",
-        ]
-    )
-    times, served = follow_ups(place, texts, count // 2)
-    base = median(times["stateless"])
+    rows = [timed(f"stateless, {name}", cost, "stateless")]
+    rows.append(timed(f"in a session of {EVENTS} events, {name}", cost, "session", GOALS["added"]))
+    rows.append(timed(f"the same with follow-ups offered, {name}", cost, "offering"))
+    near, served = follow_ups(place, texts, count // 2)
     told = ", ".join(f"{many} from {where}" for where, many in sorted(served.items())) or "none was offered"
-    for kind, what in (
-        ("repeated", "the same query again"),
-        ("predicted", f"a follow-up that was offered ({told})"),
-        ("warm", "its words in another order, `reuse: near`"),
-    ):
-        if times[kind]:
-            middle = median(times[kind])
-            row = [figure(middle), figure(quantile(times[kind], 0.95)), figure(middle / base), f"≤ {GOALS[kind]}"]
-            rows.append([f"{what}, {name}", *row])
+    rows.append(timed(f"the same query again, {name}", near, "repeated", GOALS["repeated"]))
+    if near.wall["predicted"]:
+        rows.append(timed(f"a follow-up that was offered ({told}), {name}", near, "predicted", GOALS["predicted"]))
+    rows.append(timed(f"its words in another order, `reuse: near`, {name}", near, "warm", GOALS["warm"]))
     at_once = parallel(place, texts, rounds)
-    both = median(at_once["stateless"]), median(at_once["session"])
-    rows += [
-        [f"{PARALLEL} at once, stateless, {name}", figure(both[0]), "", "", ""],
-        [f"{PARALLEL} at once of one session: throughput, {name}", figure(both[1]), "", figure(both[0] / both[1]),
-         f"≥ {GOALS['parallel']}"],
-        [f"{PARALLEL} times the same at once: computed, {name}", figure(median(at_once["identical"])), "",
-         f"{max(at_once['computed']):.0f} of {PARALLEL}", "1"],
-    ]  # fmt: skip
+    alone, inside = median(at_once["stateless"]), median(at_once["session"])
+    same, computed = median(at_once["identical"]), max(at_once["computed"])
+    throughput = [figure(inside), "", figure(alone / inside), "", "", f"≥ {GOALS['parallel']} of the throughput"]
+    rows.append([f"{PARALLEL} at once, stateless, {name}", figure(alone), "", "", "", "", ""])
+    rows.append([f"{PARALLEL} at once of one session, {name}", *throughput])
+    once = [figure(same), "", "", "", "", f"1 computed: {computed:.0f}"]
+    rows.append([f"{PARALLEL} times the same at once, {name}", *once])
     return rows
+
+
+def timed(what: str, clock: Clock, kind: str, goal: float | None = None) -> list[str]:
+    """A row: wall time and CPU time of a kind of call, each over the stateless one."""
+    wall, cpu = median(clock.wall[kind]), median(clock.cpu[kind])
+    ratios = [figure(wall / median(clock.wall["stateless"])), figure(cpu), figure(cpu / median(clock.cpu["stateless"]))]
+    return [what, figure(wall), figure(quantile(clock.wall[kind], 0.95)), *ratios, f"≤ {goal}" if goal else ""]
 
 
 def state_rows(name: str, place: Place, texts: Sequence[str], sessions: int) -> list[str]:
     """Memory and forks of one store."""
     process, stored = memory(place, texts, sessions)
     took = forks(place, texts)
-    small, large = took[10], took[EVENTS]
+    small, large = took[FEW], took[EVENTS]
     sizes = [figure(process), figure(stored), f"≤ {MEMORY_GOAL} together"]
     return [name, *sizes, figure(small), figure(large), figure(large / small)]
 
@@ -111,8 +107,8 @@ def main() -> None:
     chosen = parser.parse_args()
     folder = chosen.data or prepared(chosen.web, chosen.cache, PASSAGES)
     texts = queries(folder, chosen.web, TOPICS)
-    rows = [["", "p50 ms", "p95 ms", "ratio", "goal"]]
-    state = [["", "KB a session, process", "KB, store", "goal", "fork at 10 events ms", f"at {EVENTS}", "ratio"]]
+    rows = [["", "p50 ms", "p95 ms", "over stateless", "CPU ms", "over stateless", "goal"]]
+    state = [["", "KB a session, process", "KB, store", "goal", f"fork at {FEW} events ms", f"at {EVENTS}", "ratio"]]
     with places(folder) as found:
         for name, place in found.items():
             rows += rows_of(name, place, texts, chosen.queries, chosen.rounds)
