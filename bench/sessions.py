@@ -24,6 +24,7 @@ from bench.redis import installed, redis_server
 from bench.report import Table, figure, options, publish
 from bench.session_costs import (
     EVENTS,
+    FEW,
     PARALLEL,
     SESSION_CALLS,
     Clock,
