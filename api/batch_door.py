@@ -131,23 +131,24 @@ class _Batch:
 
     def bytes(self, last: int | None = None, snapshot: Snapshot | None = None) -> bytes:
         """`last`: the seq of the last event; 0: nothing was recorded, for the session is gone; None: nothing was to
-        be."""
+        be. A store may ask more than once."""
         seqs: dict[int, int] = {}
         if last:
             seqs = {each.number: last - len(self.answered) + each.place + 1 for each in self.answered}
+        written: list[dict[str, Any]] = [
+            {} if isinstance(entry, Entry) else _missed(entry, number) for number, entry in enumerate(self._entries)
+        ]
         for each in self.answered:
             outcome = each.entry.outcome
-            stubs = ({**stub, "shown_at": seqs.get(stub["search"])} for stub in each.entry.stubs)
-            outcome.body["stubs"].extend(stubs)
+            stubs = [{**stub, "shown_at": seqs.get(stub["search"])} for stub in each.entry.stubs]
+            outcome.body["session"] = None
             if last:
                 seq = seqs[each.number]
                 outcome.body["session"] = session_body(seq, snapshot, each.request, outcome, each.new, each.best_new)
-            elif last == 0:
-                tell(outcome.body, "session_deleted", deleted(self.session_id or ""))
-        written = [
-            entry.outcome.body if isinstance(entry, Entry) else _missed(entry, number)
-            for number, entry in enumerate(self._entries)
-        ]
+            body = {**outcome.body, "stubs": [*outcome.body["stubs"], *stubs], "notices": [*outcome.body["notices"]]}
+            if last == 0:
+                tell(body, "session_deleted", deleted(self.session_id or ""))
+            written[each.number] = body
         return orjson.dumps({"session_id": self.session_id, "request_id": self._request_id, "answers": written})
 
 

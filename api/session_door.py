@@ -81,11 +81,14 @@ class SessionDoor:
         draft = draft_of(request, outcome, body, new, best_new)
 
         def answer(seq: int) -> bytes:
+            """A store may ask more than once."""
+            outcome.body["session"] = None
             if seq:
                 outcome.body["session"] = session_body(seq, snapshot, request, outcome, new, best_new)
-            else:
-                tell(outcome.body, "session_deleted", deleted(session_id))
-            return orjson.dumps(outcome.body)
+                return orjson.dumps(outcome.body)
+            body = {**outcome.body, "notices": [*outcome.body["notices"]]}
+            tell(body, "session_deleted", deleted(session_id))
+            return orjson.dumps(body)
 
         committed = store.commit(
             tenant, session_id, [draft], answer, snapshot=snapshot, claim=claim, objective=request.objective

@@ -361,3 +361,42 @@ def test_a_probe_takes_nothing_from_the_pages_of_others(client: Client) -> None:
     stubs = answer["answers"][2]["stubs"]
     assert {stub["search"] for stub in stubs} == {1}
     assert {stub["shown_at"] for stub in stubs} == {2}
+
+
+def test_a_store_may_ask_twice_for_the_bytes_of_a_batch(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that lost a race does: what is sent is what the last seq makes it, each stub and notice once."""
+    store = client.app.state.engine._store
+    commit = store.commit
+
+    def twice(tenant: str, session_id: str, drafts: Any, answer: Callable[[int], bytes], **more: Any) -> Any:
+        answer(1), answer(7)
+        return commit(tenant, session_id, drafts, answer, **more)
+
+    searches = [{"query": query, "max_results": 2} for query in ("asyncio gather", "gather tasks")]
+    plain = batch(client, *searches)
+    monkeypatch.setattr(store, "commit", twice)
+    answer = batch(client, *searches)
+    for one, other in zip(plain["answers"], answer["answers"], strict=True):
+        assert one["stubs"] == other["stubs"]
+        assert one["notices"] == other["notices"]
+        assert one["session"] == other["session"]
+    assert answer["answers"][1]["stubs"]
+
+
+def test_a_batch_whose_session_is_deleted_meanwhile_says_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer; nothing brings the session back."""
+    store = client.app.state.engine._store
+    session = client.search("zip")["session_id"]
+    commit = store.commit
+
+    def overtaken(tenant: str, session_id: str, drafts: Any, answer: Callable[[int], bytes], **more: Any) -> Any:
+        answer(5)
+        store.delete(tenant, session_id)
+        return commit(tenant, session_id, drafts, answer, **more)
+
+    monkeypatch.setattr(store, "commit", overtaken)
+    answer = batch(client, "rows", "locks", session_id=session)
+    for each in answer["answers"]:
+        assert each["session"] is None
+        assert [notice["code"] for notice in each["notices"]].count("session_deleted") == 1
+    assert client("GET", f"/v1/sessions/{session}").status_code == 404
