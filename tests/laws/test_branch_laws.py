@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sessions.events import Draft, Event
 from sessions.memory import MemorySessionStore
 from sessions.redis import RedisSessionStore
-from sessions.settings import DEFAULTS
+from sessions.settings import DEFAULTS, SessionSettings
 from sessions.sqlite import SqliteSessionStore
 from sessions.store import SessionStore
 from tests.contract.session_stores import call, loaded
@@ -35,6 +35,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 40), st.integers(0,
 """Of one step: what (6 commits, 2 forks, 2 merges), two choices, and whether it drifts or forks the past."""
 
 SMALL = replace(DEFAULTS, live_events=4, fold_step=2)
+TINY = replace(DEFAULTS, live_events=4, fold_step=2, seen_ids=6, forget_step=1, readers=3)
 ROOMY = DEFAULTS
 
 
@@ -46,16 +47,24 @@ def url(request: pytest.FixtureRequest) -> str | None:
 
 
 @contextmanager
-def stores(url: str | None, *bounds: Any) -> Iterator[list[SessionStore]]:
-    """Of each of these settings a memory store, an SQLite store, and one in Redis if there is a Redis."""
-    with tempfile.TemporaryDirectory() as folder:
+def stores(
+    url: str | None, *bounds: SessionSettings, beside: list[SessionStore] | None = None
+) -> Iterator[list[SessionStore]]:
+    """Of each of these settings a memory store, an SQLite store, and one in Redis if there is a Redis; empty, or on what
+    those `beside` are on."""
+    with tempfile.TemporaryDirectory() as own:
+        folder = own
+        for store in beside or ():
+            if isinstance(store, SqliteSessionStore):
+                folder = str(store._file.path.parent)
         opened: list[SessionStore] = []
         for number, limits in enumerate(bounds):
             opened += [MemorySessionStore(limits), SqliteSessionStore(Path(folder) / f"{number}.sqlite", limits)]
             if url:
                 database = RedisSessionStore(f"{url}?db={number}", limits)
                 opened.append(database)
-                database.delete("t", "s")
+                if beside is None:
+                    database.delete("t", "s")
         try:
             yield opened
         finally:
@@ -203,3 +212,34 @@ def test_a_fork_sees_nothing_that_its_source_does_later(
             assert replace(now, snapshot_seq=0) == replace(state, snapshot_seq=0)
             assert "z" not in now.seen
             assert "z" not in now.others
+
+
+@COMMON
+@given(STEPS, st.lists(st.booleans(), min_size=24, max_size=24), st.sampled_from((SMALL, TINY)))
+def test_two_processes_know_the_same(
+    url: str | None, steps: list[tuple[int, int, int, bool]], turns: list[bool], limits: SessionSettings
+) -> None:
+    """Each with its own memory of the session, on one file and on one Redis: whoever forks the past, merges, folds or
+    forgets, the other one's next load is the fold of the log, and its next call goes on from there."""
+    with stores(url, limits) as first, stores(url, limits, beside=first) as second:
+        for one, other in list(zip(first, second, strict=True))[1:]:  # a memory store is one process
+            call(one, search("first", "d0"))
+            names = ["main"]
+            for number, ((what, choice, place, flag), turn) in enumerate(zip(steps, turns, strict=False)):
+                store = one if turn else other
+                snapshot = loaded(store)
+                source, into = names[choice % len(names)], names[place % len(names)]
+                if what < 6:
+                    call(store, draft(number, choice, place, source, flag))
+                elif what < 8:
+                    at = max(snapshot.summary.seq, place % (snapshot.seq + 1)) if flag else None
+                    names.append(store.fork("t", "s", source=source, at=at).id)
+                elif source != into:
+                    store.merge("t", "s", source=source, into=into)
+                history = one.history("t", "s")
+                assert history is not None
+                for each in (one, other):
+                    if turn or each is store:  # sometimes the other one is left behind for a while
+                        assert (loaded(each).ledger, loaded(each).branches) == (history.ledger(), history.branches)
+            assert loaded(one).ledger == loaded(other).ledger
+            assert loaded(one).ledger.size <= limits.seen_ids
