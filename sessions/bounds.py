@@ -4,7 +4,8 @@ Events older than the newest `live_events` are folded into the summary (a ledger
 themselves are not. Only when more ids are known than `seen_ids` are the ones shown longest ago forgotten, and
 when more readers than `readers`, the one idle longest. Forgetting needs the events that mention the id folded
 first, or the next full fold would bring it back: `Folding.horizon` sees to it. After folding,
-`advance(summary, live events)` equals the ledger that was kept all along.
+`advance(summary, live events)` equals the ledger that was kept all along. An id counts once for each reader and era in
+which it was shown, so a fork of the past may exceed the bound until the next commit.
 """
 
 from __future__ import annotations

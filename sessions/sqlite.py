@@ -18,12 +18,7 @@ from pathlib import Path
 from ranking.ports import Clock
 from sessions.branching import forked, merged, splits
 from sessions.clock import SystemClock
-from sessions.codec import (
-    decode_event,
-    decode_session,
-    encode_event,
-    encode_session,
-)
+from sessions.codec import decode_event, decode_session, encode_event, encode_session
 from sessions.commits import check_branches, grown, placed, started, touched
 from sessions.errors import SessionStoreError
 from sessions.events import MAIN, TRUNK, Branch, Draft, Event, Session

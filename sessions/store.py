@@ -166,12 +166,13 @@ class SessionStore(Protocol):
     ) -> Committed:
         """Adds the events with consecutive seqs and stores the answer, in one atomic step, or does neither.
 
-        `answer(seq)` makes the bytes once the last seq is known; it is called inside the step, so it must be
-        quick, and if it raises nothing is added; when another process is faster it is called again, with a later seq. `snapshot` is what the call was ranked on. None, it found no session:
-        one that is not there is begun. Otherwise a session that expired while the call ran lives on,
-        but one that was erased (deleted, swept, begun anew) is not brought back: nothing is added or kept, and the
-        answer is `answer(0)`, for this call and for those that wait for it. `objective` becomes the
-        session's if it has none. Raises RequestConflict, EventError and BranchNotFound.
+        `answer(seq)` makes the bytes once the last seq is known; it is called inside the step, so it must be quick,
+        and if it raises nothing is added; when another process is faster it is called again, with a later seq.
+        `snapshot` is what the call was ranked on. None, it found no session: one that is not there is begun.
+        Otherwise a session that expired while the call ran lives on, but one that was erased (deleted, swept, begun
+        anew) is not brought back: nothing is added or kept, and the answer is `answer(0)`, for this call and for
+        those that wait for it. `objective` becomes the session's if it has none. Raises RequestConflict, EventError
+        and BranchNotFound.
         """
         ...
 

@@ -241,5 +241,8 @@ def test_two_processes_know_the_same(
                 for each in (one, other):
                     if turn or each is store:  # sometimes the other one is left behind for a while
                         assert (loaded(each).ledger, loaded(each).branches) == (history.ledger(), history.branches)
+            # A fork of the past may tell apart what was one id: a commit puts that right.
+            call(other, search("last", "z"))
             assert loaded(one).ledger == loaded(other).ledger
             assert loaded(one).ledger.size <= limits.seen_ids
+            assert len(loaded(one).ledger.readers) <= limits.readers
