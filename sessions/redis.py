@@ -37,16 +37,19 @@ from sessions.redis_rows import (
     history_of,
     lives,
     new_number,
+    sample_in,
     session_rows,
     written,
 )
 from sessions.redis_scripts import BRANCH, COMMIT, CREATE, ERASE, EVENT, LOAD, MARK_LENGTH
 from sessions.redis_values import (
+    pack,
     pack_answer,
-    pack_event,
+    pack_events,
     pack_summary,
+    sample_of,
     unpack_answer,
-    unpack_event,
+    unpack_events,
 )
 from sessions.settings import DEFAULTS, SessionSettings
 from sessions.snapshots import Snapshots, until
@@ -99,15 +102,14 @@ class RedisSessionStore:
         number, revision, _, expires, mark = fields(reply[1])
         if word == b"all":
             history = history_of(tenant, session_id, expires, reply)
-            snapshot = Marked(
-                history.session, history.branches, history.ledger(), history.summary, number, revision, mark
-            )
+            session, branches, summary, sample = history.session, history.branches, history.summary, sample_in(reply[5])
+            snapshot = Marked(session, branches, history.ledger(), summary, number, revision, mark, sample)
             self._kept.drop((tenant, session_id))  # what was known may be of a state that Redis has lost
         else:
             assert kept is not None  # only then does a script say less than all
             snapshot = kept
             if word == b"more":
-                events = [unpack_event(packed) for packed in reply[2]]
+                events = unpack_events(reply[2], kept.sample)
                 ledger = advance(kept.ledger, events, cuts_of(kept.branches))
                 snapshot = replace(kept, ledger=ledger, mark=mark)
             snapshot = until(snapshot, expires)
@@ -146,7 +148,8 @@ class RedisSessionStore:
         reply = self._run(EVENT, keys, [now, seq])
         if reply[0] == b"none":
             return None
-        kept_at = answer_key(tenant, session_id, int(reply[1]), unpack_event(reply[2]).answer)
+        (event,) = unpack_events([reply[2]], sample_in(reply[3]))
+        kept_at = answer_key(tenant, session_id, int(reply[1]), event.answer)
         return unpack_answer(self._link.ask(lambda client: client.get(kept_at)), now)
 
     # ------------------------------------------------------------ retries
@@ -265,8 +268,9 @@ class RedisSessionStore:
             before, events, call.objective, now, settings, lambda upto: self._stored(call.keys, before, upto)
         )
         mark = secrets.token_hex(MARK_LENGTH // 2)
-        after = replace(growth.of(before), mark=mark)
-        packed = [pack_event(event, mark) for event in events]
+        sample = before.sample if before.seq else sample_of(events[0])
+        after = replace(growth.of(before), mark=mark, sample=sample)
+        packed = pack_events(events, mark, after.sample)
         removed, entries = pack_summary(before.summary, growth.folded) if growth.folded else ([], [])
         head = encode_session(after.session, after.branches) if growth.asked or known is None else b""
         body = call.answer(after.seq)
@@ -285,6 +289,7 @@ class RedisSessionStore:
         arguments += [call.session_id, str(before.incarnation), head]
         arguments += [after.revision, after.seq, written(after.session.expires), after.summary.seq]
         arguments += [*lives(after.session, now, settings), pack_answer(body, ends), settings.redis_answers]
+        arguments.append(b"" if before.seq else pack(sample))
         for many in (packed, removed, entries):
             arguments += [len(many), *many]
         return self._run(COMMIT, keys, arguments), after, body
@@ -293,7 +298,7 @@ class RedisSessionStore:
         """The events that are folded next. Should they be others by now, the script will not take the commit."""
         last = min(upto, before.seq) - before.summary.seq - 1
         rows = self._link.ask(lambda client: client.lrange(keys.events, 0, last)) if last >= 0 else []
-        return [unpack_event(packed) for packed in rows]
+        return unpack_events(rows, before.sample)
 
     def _turn(self, tenant: str, session_id: str) -> threading.Lock:
         return self._turns[hash((tenant, session_id)) % TURNS]

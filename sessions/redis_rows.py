@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sessions.codec import decode_session
 from sessions.events import Session
-from sessions.redis_values import paired, unpack_event, unpack_summary
+from sessions.redis_values import paired, unpack, unpack_events, unpack_summary
 from sessions.settings import SessionSettings
 from sessions.store import History, Snapshot
 
@@ -30,6 +30,7 @@ class Marked(Snapshot):
     """`mark` is that of the last commit: a Redis that lost some events may come to the same seq by others."""
 
     mark: str = ""
+    sample: bytes = b""  # that its events are compressed with
 
     @property
     def known(self) -> tuple[str, str, str, str]:
@@ -49,9 +50,14 @@ def fields(row: Sequence[bytes]) -> tuple[int, int, int, float, str]:
 
 def history_of(tenant: str, session_id: str, expires: float, reply: list[Any]) -> History:
     """From a reply that holds all."""
-    _, _, head, rows, entries = reply
+    _, _, head, rows, entries, packed = reply
     session, branches = decode_session(head, tenant=tenant, id=session_id, expires=expires)
-    return History(session, branches, unpack_summary(paired(entries)), tuple(map(unpack_event, rows)))
+    events = unpack_events(rows, sample_in(packed))
+    return History(session, branches, unpack_summary(paired(entries)), tuple(events))
+
+
+def sample_in(packed: bytes) -> bytes:
+    return unpack(packed) if packed else b""
 
 
 def session_rows(client: Any, listing: str, start: int, limit: int) -> list[Any]:

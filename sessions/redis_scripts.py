@@ -5,7 +5,7 @@ KEYS begin with those of SessionKeys, in its order. What a process knows of a se
 
     same                              it knows everything
     more  f.. events                  the events since; f: number revision seq expires folded mark
-    all   f.. head events summary     anything else
+    all   f.. head events summary sample   anything else
 
 A session of which a part is missing (evicted, half restored) is not there. Not for when to call them (redis.py).
 """
@@ -35,12 +35,12 @@ local function news(f, number, revision, seq, mark)
   if known then
     local place = seq - f[5]
     local last = place > 0 and redis.call('LINDEX', KEYS[2], place - 1)
-    if seq == '0' or (last and last:sub(1, {MARK_LENGTH}) == mark) then
+    if last and last:sub(1, {MARK_LENGTH}) == mark then
       return {{'more', f, redis.call('LRANGE', KEYS[2], place, -1)}}
     end
   end
-  local head = redis.call('HGET', KEYS[1], 'head')
-  return {{'all', f, head, redis.call('LRANGE', KEYS[2], 0, -1), redis.call('HGETALL', KEYS[3])}}
+  local h = redis.call('HMGET', KEYS[1], 'head', 'sample')
+  return {{'all', f, h[1], redis.call('LRANGE', KEYS[2], 0, -1), redis.call('HGETALL', KEYS[3]), h[2] or ''}}
 end
 
 local function erase()
@@ -142,7 +142,7 @@ if f then
 elseif number ~= '' then return {'none'}
 else begun(begins, id, now, head) end
 local revised, last, expires, folded = take(), take(), take(), take()
-local log_ms, session_ms, answer, recent = take(), take(), take(), take()
+local log_ms, session_ms, answer, recent, sample = take(), take(), take(), take(), take()
 for _, event in ipairs(many()) do redis.call('RPUSH', KEYS[2], event) end
 local before = redis.call('HGET', KEYS[1], 'folded')
 if folded ~= before then redis.call('LTRIM', KEYS[2], folded - before, -1) end
@@ -151,6 +151,7 @@ for place = 1, #removed do redis.call('HDEL', KEYS[3], removed[place]) end
 for place = 1, #written, 2 do redis.call('HSET', KEYS[3], written[place], written[place + 1]) end
 redis.call('HSET', KEYS[1], 'revision', revised, 'seq', last, 'folded', folded, 'mark', mark, 'expires', expires)
 if head ~= '' then redis.call('HSET', KEYS[1], 'head', head) end
+if sample ~= '' then redis.call('HSET', KEYS[1], 'sample', sample) end
 redis.call('SET', KEYS[7], answer, 'PX', answer_ms)
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)
 redis.call('ZADD', KEYS[4], until_, KEYS[7])
@@ -206,7 +207,7 @@ EVENT: Final = (
 local now, seq = tonumber(ARGV[1]), tonumber(ARGV[2])
 local f = fields()
 if not f or tonumber(f[4]) <= now or seq <= tonumber(f[5]) or seq > tonumber(f[3]) then return {'none'} end
-return {'event', f[1], redis.call('LINDEX', KEYS[2], seq - f[5] - 1)}
+return {'event', f[1], redis.call('LINDEX', KEYS[2], seq - f[5] - 1), redis.call('HGET', KEYS[1], 'sample') or ''}
 """
 )
 """One event of a live session."""
