@@ -64,4 +64,4 @@ def _expected(proposal: Proposal, size: int, index: SearchIndex) -> int:
 
 def _counted(pool: Pool, known: frozenset[str] | set[str], size: int) -> int:
     """Unseen ones among the first of a warm pool."""
-    return sum(document not in known for document in pool.best()[: max(size, DEFAULTS.least_new)])
+    return sum(document not in known for document in pool.best(max(size, DEFAULTS.least_new)))

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from api.pool_settings import NEAR_COSINE, NEAR_JACCARD, NEAR_PROBE
+from api.pool_settings import NEAR_COSINE, NEAR_DEPTH, NEAR_JACCARD, NEAR_PROBE
 from api.pools import Pool
 from ranking.text import fold, tokenize
 from ranking.types import Evidence, Plan, PlannedRetriever
@@ -61,24 +61,25 @@ def jaccard(one: Iterable[str], other: Iterable[str]) -> float:
 
 def nearest(plan: Plan, pools: Iterable[Pool]) -> Pool | None:
     """The pool of the greatest overlap, the latest of equals."""
-    if plan.vector is None:
+    there = [(pool, pool.plan.vector) for pool in pools if pool.plan.vector is not None]
+    if plan.vector is None or not there:
         return None
+    cosines = np.array([vector for _, vector in there]) @ plan.vector
     tokens, signs = frozenset(tokenize(plan.query.text)), signs_of(plan.query.text)
     best, found = 0.0, None
-    for pool in pools:
-        other = pool.plan
-        if other.vector is None or float(np.dot(plan.vector, other.vector)) < NEAR_COSINE:
-            continue
-        overlap = jaccard(tokens, tokenize(other.query.text))
-        if overlap >= NEAR_JACCARD and overlap > best and signs_of(other.query.text) == signs:
-            best, found = overlap, pool
+    for row in np.flatnonzero(cosines >= NEAR_COSINE).tolist():
+        text = there[row][0].plan.query.text
+        overlap = jaccard(tokens, tokenize(text))
+        if overlap >= NEAR_JACCARD and overlap > best and signs_of(text) == signs:
+            best, found = overlap, there[row][0]
     return found
 
 
 def borrowed(plan: Plan, pool: Pool) -> Plan:
-    """What an index is asked for instead: the pool's candidates, and a few that words find anew."""
+    """What an index is asked for instead: the pool's best candidates, and a few that words find anew."""
     words = [replace(one, k=min(one.k, NEAR_PROBE)) for one in plan.retrievers if one.type == "bm25"]
-    ids = PlannedRetriever(POOL, "ids", len(pool.ids), {"ids": pool.ids})
+    best = tuple(pool.best(NEAR_DEPTH))
+    ids = PlannedRetriever(POOL, "ids", len(best), {"ids": best})
     return replace(plan, retrievers=(*words, ids))
 
 

@@ -35,6 +35,9 @@ NEAR_JACCARD: Final = 0.6
 NEAR_LOOKED_AT: Final = 256
 """Pools, the latest first, that a near query is looked for in: some microseconds each."""
 
+NEAR_DEPTH: Final = 100
+"""Candidates that a near query borrows, best ranks first: they hold its top five, at half the cost."""
+
 NEAR_PROBE: Final = 20
 """Documents that words alone find anew beside a near query's pool, so that what it lacked can come in."""
 

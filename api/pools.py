@@ -80,12 +80,12 @@ class Pool:
     def ids(self) -> tuple[str, ...]:
         return self.evidence.ids
 
-    def best(self) -> list[str]:
-        """Every candidate, those first that some retriever ranks best."""
-        ranks = [each.astype(np.float64) for each in self.evidence.ranks.values()]
-        places = [np.where(each > 0, each, np.inf) for each in ranks]
+    def best(self, most: int | None = None) -> list[str]:
+        """Candidates, those first that some retriever ranks best."""
+        last = np.iinfo(np.int32).max
+        places = [np.where(each > 0, each, last) for each in self.evidence.ranks.values()]
         least = np.minimum.reduce(places) if places else np.zeros(self.evidence.size)
-        return [self.ids[row] for row in np.argsort(least, kind="stable").tolist()]
+        return [self.ids[row] for row in np.argsort(least, kind="stable")[:most].tolist()]
 
     def answer(self, again: Callable[[], Evidence], stage: Stage) -> Evidence:
         """The evidence as the index gave it; `again` recalls, for a column that nobody has read yet."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from api.pool_keys import Scope
+from api.pooled_index import Cellar, PooledIndex, Terms
 from indexer.local import LocalIndex
 from indexer.memory import MemoryIndex
 from ranking.ports import Clock, SearchIndex
@@ -21,6 +23,8 @@ from tests.redis_server import RedisServer
 from tests.sessions.logs import StoppedClock
 
 # ---------------------------------------------------------------- SearchIndex
+
+POOL_BYTES = 8_000_000
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +39,15 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     made.close()
 
 
-@pytest.fixture(scope="module", params=["local", "memory"])
+@pytest.fixture(scope="module", params=["local", "memory", "over pools"])
 def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
     made: SearchIndex
     if request.param == "memory":
         made = memory(CORPUS, HashingEmbedder())
     else:
         made = local(tmp_path_factory.mktemp("either"), CORPUS, HashingEmbedder(), segments=2, deleted=1)
+    if request.param == "over pools":
+        made = PooledIndex(made, Cellar(POOL_BYTES), Scope("t", "c", made.statistics.generation), Terms())
     yield made
     made.close()
 
