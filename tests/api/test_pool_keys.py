@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from api.pool_keys import Scope, key_of
-from tests.api.pooling import SCOPE, counting, planned
+from tests.api.pooling import SCOPE, CountingIndex, counting, documents, planned
 
 INDEX = counting()
+WORDS_ALONE = CountingIndex(documents(), None, generation="g1")
+"""Without vectors, which tell nearly everything apart."""
 
 
-def key(query: str, scope: Scope = SCOPE, **fields: Any) -> bytes:
-    return key_of(scope, planned(INDEX, query, **fields))
+def key(query: str, scope: Scope = SCOPE, index: CountingIndex = INDEX, **fields: Any) -> bytes:
+    return key_of(scope, planned(index, query, **fields))
 
 
 @pytest.mark.parametrize(
@@ -48,8 +50,9 @@ def test_what_is_read_alike_shares_a_pool(one: str, other: str) -> None:
     ],
 )
 def test_what_is_read_otherwise_does_not(one: str, other: str) -> None:
-    """Negations, numbers, order, forms, operators, phrases."""
+    """Negations, numbers, order, forms, operators, phrases; also where words alone tell."""
     assert key(one) != key(other)
+    assert key(one, index=WORDS_ALONE) != key(other, index=WORDS_ALONE)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -40,6 +40,17 @@ def test_evidence_comes_back_unchanged(query: str) -> None:
         assert set(found.attributes) == set(wanted.attributes)
         for name, column in wanted.attributes.items():
             np.testing.assert_array_equal(found.attributes[name], column)
+
+
+@pytest.mark.parametrize("tf", [0.5, 300.0, 255.0, -1.0])
+def test_frequencies_are_kept_small_only_where_that_loses_nothing(tf: float) -> None:
+    """Whole numbers up to 255."""
+    plan = planned(INDEX, "event loop")
+    evidence = INDEX.recall(plan)
+    evidence = replace(evidence, tf=np.full_like(evidence.tf, tf))
+    pool, _ = pool_of(b"k", b"f", SCOPE, plan, evidence, 1.0)
+    np.testing.assert_array_equal(pool.answer(lambda: evidence, STAGE).tf, evidence.tf)
+    assert (pool.evidence.tf.dtype == np.uint8) is (tf == 255.0)
 
 
 def test_a_column_is_read_once() -> None:

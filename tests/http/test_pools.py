@@ -238,6 +238,14 @@ def test_a_probe_answers_from_the_sessions_pools(client: Client, monkeypatch: py
     assert not any(event.get("shown") for event in shown["events"][2:])
 
 
+def test_a_probe_fills_its_page_with_nothing_from_elsewhere(client: Client) -> None:
+    """What no search of the session found is not in its pools, however short the page is."""
+    few = {"retrieve": [{"type": "bm25", "k": 2}], "max_results": 2}
+    session_id = client.search("event loop", session={"prefetch": False}, **few)["session_id"]
+    probed = again(client, "waits in part", session_id=session_id, effort="probe", max_results=10)
+    assert probed["probe"]["candidates"] == len(probed["results"]) == 2
+
+
 def test_probing_changes_nothing_of_what_comes_after(client: Client) -> None:
     """The next search is as if nobody had probed, but for its seq."""
     answers = []
