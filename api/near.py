@@ -2,8 +2,8 @@
 candidates may stand for its own, if there is one.
 
 Embedding and tokens must agree, and numbers, names and negations be equal: `with` and `without`, 2023 and 2024 never
-meet. Even then a third of the top five differs (session anchors, 1.6), so a pool gives candidates and no order, and
-a request must ask for it: `session.reuse: near`. Not for exact repeats (pool_keys.py).
+meet. Even then a tenth of a page differs (docs/adr/0014), so a pool gives candidates and no order, and a request must
+ask for it: `session.reuse: near`. Not for exact repeats (pool_keys.py).
 """
 
 from __future__ import annotations

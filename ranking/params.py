@@ -135,7 +135,7 @@ class SessionParams(Model):
     reuse: Literal["off", "exact", "near"] = knob(
         "exact",
         "",
-        "the same bytes, sooner; near borrows candidates of a like query and says so: a third of five differ",
+        "the same bytes, sooner; near borrows a like query's candidates and says so: a tenth of a page differs",
     )
     follow_ups: StrictBool = knob(True, "", "at most three")
     overlap: Literal["stub", "allow", "partition"] = knob(
