@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 import numpy as np
@@ -70,12 +70,15 @@ class Reading:
 
 
 def common(asked: Packed, shown: Sequence[Packed]) -> frozenset[int]:
-    """Which of a few numbers are among very many, in any order: most of those are told apart by 16 of their bits, which
-    costs a fiftieth of sorting them."""
+    """Which of a few numbers are among very many (Seen.hashes). Those in no order are told apart by 16 of their bits,
+    for the most part: a tenth of what sorting them costs."""
+    known = np.zeros(len(asked), np.bool_)
+    for part in filter(len, shown[::2]):
+        known |= part[np.minimum(part.searchsorted(asked), len(part) - 1)] == asked
     there = np.zeros(_LOW_BITS + 1, np.bool_)
     there[asked & _LOW_BITS] = True
-    maybe = [part[there[part & _LOW_BITS]] for part in shown]
-    return frozenset(asked.tolist()).intersection(np.concatenate(maybe).tolist()) if maybe else frozenset()
+    maybe = chain.from_iterable(part[there[part & _LOW_BITS]].tolist() for part in shown[1::2])
+    return frozenset(asked[known].tolist()).union(frozenset(asked.tolist()).intersection(maybe))
 
 
 def still_there(record: SeenDocument, index: SearchIndex) -> list[tuple[str, int]]:

@@ -7,7 +7,7 @@ for which passages to show (passages.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,46 +31,65 @@ def exposure_of(evidence: Evidence, session: SessionState, decay_calls: int) -> 
     """Match the candidates with the reader's log. `decay_calls` is the half-life, in searches of this reader."""
     size = evidence.size
     seen, updated, strength = np.zeros(size, np.bool_), np.zeros(size, np.bool_), np.zeros(size)
-    records: dict[int, SeenDocument] = {}
-    if session.seen:
-        records = _shown(evidence.ids, session.seen)
-        own = list(records)
-        content = evidence.attributes.get("content")
-        for row, record in records.items():
-            if record.content_hash and content is not None:
-                updated[row] = int(content[row]) != number_of(record.content_hash)
-        records |= _near_duplicates(evidence, session, own, updated)
-    for row, record in records.items():
-        seen[row] = not updated[row]
-        strength[row] = 2.0 ** (-record.calls_ago / decay_calls) if seen[row] else 0.0
-    return Exposure(seen, updated, strength, records)
+    if not session.seen:
+        return Exposure(seen, updated, strength)
+    signs = _signs(evidence.ids, session.seen)
+    content = evidence.attributes.get("content")
+    if content is not None:
+        for row, (_, content_hash) in signs.items():
+            updated[row] = bool(content_hash) and int(content[row]) != number_of(content_hash)
+    alike = _near_duplicates(evidence, session, list(signs), updated)
+    fading = [2.0 ** (-calls / decay_calls) for calls, _ in signs.values()]
+    seen[list(signs)], strength[list(signs)] = True, fading
+    for row, document in alike.items():
+        seen[row], strength[row] = True, 2.0 ** (-session.seen[document].calls_ago / decay_calls)
+    seen &= ~updated
+    strength[updated] = 0.0
+    return Exposure(seen, updated, strength, Records({row: evidence.ids[row] for row in signs} | alike, session.seen))
 
 
-def _shown(ids: Sequence[str], seen: Mapping[str, SeenDocument]) -> dict[int, SeenDocument]:
-    """Row -> record, ascending. A session's map is a view of its log, which answers for all candidates at once."""
+class Records(Mapping[int, SeenDocument]):
+    """Row -> what was shown: most are never asked for."""
+
+    def __init__(self, documents: Mapping[int, str], seen: Mapping[str, SeenDocument]) -> None:
+        self._documents, self._seen = documents, seen
+
+    def __getitem__(self, row: int) -> SeenDocument:
+        return self._seen[self._documents[row]]
+
+    def __contains__(self, row: object) -> bool:
+        return row in self._documents
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._documents)
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+
+def _signs(ids: Sequence[str], seen: Mapping[str, SeenDocument]) -> Mapping[int, tuple[int, str]]:
+    """Row -> (calls ago, content hash), ascending."""
     if isinstance(seen, ShownDocuments):
-        return seen.among(ids)
-    return {row: record for row, name in enumerate(ids) if (record := seen.get(name)) is not None}
+        return seen.signs(ids)
+    shown = ((row, seen.get(name)) for row, name in enumerate(ids))
+    return {row: (record.calls_ago, record.content_hash) for row, record in shown if record is not None}
 
 
-def _near_duplicates(
-    evidence: Evidence, session: SessionState, own: Sequence[int], updated: Mask
-) -> dict[int, SeenDocument]:
-    """Other candidates than `own`, which were shown themselves, in the cluster of a seen page: the cluster that it had
-    when it was shown, or, for a page that is still the same, the one it has now. A copy that came since may have given
-    the cluster another name."""
+def _near_duplicates(evidence: Evidence, session: SessionState, own: Sequence[int], updated: Mask) -> dict[int, str]:
+    """Row -> the document that was shown, of other candidates than `own`, which were shown themselves, in the cluster
+    of a seen page: the cluster that it had when it was shown, or, for a page that is still the same, the one it has
+    now. A copy that came since may have given the cluster another name."""
     column = evidence.attributes.get("cluster")
     if column is None:
         return {}
     clusters = column.tolist()
-    present = set(clusters)
-    shown = {clusters[row]: evidence.ids[row] for row in reversed(own) if not updated[row]}
-    shown |= _shown_clusters(present, session.clusters)
+    fresh = updated.tolist()
+    shown = {clusters[row]: evidence.ids[row] for row in reversed(own) if not fresh[row]}
+    shown |= _shown_clusters(set(clusters), session.clusters)
     shown.pop(number_of(""), None)  # pages whose cluster the index does not know are not alike for that
     themselves = set(own)
     rows = [row for row, number in enumerate(clusters) if number in shown and row not in themselves]
-    found = ((row, session.seen.get(shown[clusters[row]])) for row in rows)
-    return {row: record for row, record in found if record is not None}
+    return {row: shown[clusters[row]] for row in rows if shown[clusters[row]] in session.seen}
 
 
 def _shown_clusters(present: Set[int], clusters: Mapping[str, str]) -> dict[int, str]:

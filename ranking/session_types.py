@@ -29,9 +29,10 @@ class SeenDocument:
 
 @runtime_checkable
 class ShownDocuments(Protocol):
-    """A map of what was shown that answers for many documents at once: place -> record, ascending."""
+    """A map of what was shown that answers for many documents at once: place -> (calls ago, content hash),
+    ascending."""
 
-    def among(self, documents: Sequence[str]) -> dict[int, SeenDocument]: ...
+    def signs(self, documents: Sequence[str]) -> dict[int, tuple[int, str]]: ...
 
 
 @runtime_checkable

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TypeVar, overload
 
+import numpy as np
+
 from ranking.identity import number_of
 from ranking.types import FeedbackMark, SeenDocument, SessionState
 from sessions.errors import BranchNotFound, HistoryFolded
@@ -241,7 +243,7 @@ class Seen(Mapping[str, SeenDocument]):
             document=document,
             seq=item.first_seq,
             rank=item.first_rank,
-            calls_ago=len(self._calls) - bisect_right(self._calls, item.last_seq),
+            calls_ago=self._calls_ago(item),
             content_hash=item.content_hash,
             cluster=item.cluster,
             passages=item.passages,
@@ -268,17 +270,22 @@ class Seen(Mapping[str, SeenDocument]):
         return (self._built(document, item) for document, item in self._latest_first())
 
     def hashes(self) -> list[Packed]:
-        """The shingles of all that was shown, in some arrays, in any order, with repeats. The long ones stay from call
-        to call."""
-        return [part for trail in self._trails for part in trail.documents.parts(all_shingles) if len(part)]
+        """The shingles of all that was shown, with repeats: arrays in turns ascending, which stay from call to call,
+        and short ones in any order."""
+        return [part for trail in self._trails for part in trail.documents.parts(all_shingles, np.sort)]
 
-    def among(self, documents: Sequence[str]) -> dict[int, SeenDocument]:
-        """Place -> record, for those that were shown."""
+    def signs(self, documents: Sequence[str]) -> dict[int, tuple[int, str]]:
+        """Place -> (calls ago, content hash), for those that were shown, ascending."""
+        places = sorted({place for trail in self._trails for place in trail.documents.among(documents)})
         if len(self._trails) == 1:
             items = self._trails[0].documents
-            return {place: self._built(documents[place], items[documents[place]]) for place in items.among(documents)}
-        places = {place for trail in self._trails for place in trail.documents.among(documents)}
-        return {place: self[documents[place]] for place in sorted(places)}
+            found = [(place, items[documents[place]]) for place in places]
+        else:
+            found = [(place, item) for place in places if (item := self._exposure(documents[place])) is not None]
+        return {place: (self._calls_ago(item), item.content_hash) for place, item in found}
+
+    def _calls_ago(self, item: Exposure) -> int:
+        return len(self._calls) - bisect_right(self._calls, item.last_seq)
 
     def _latest_first(self) -> Iterable[tuple[str, Exposure]]:
         if len(self._trails) == 1:

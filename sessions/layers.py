@@ -74,12 +74,13 @@ class Layers(Mapping[K, V]):
         """A draft of the next map."""
         return Edit(self._rest, dict(self._latest), self._size, self._derived)
 
-    def parts(self, make: Callable[[Mapping[K, V]], D]) -> tuple[D, D]:
-        """`make` of the bulk, computed once for all maps that share it, and of the latest layer. An entry that has a
-        later value is in both."""
+    def parts(self, make: Callable[[Mapping[K, V]], D], kept: Callable[[D], D] | None = None) -> tuple[D, D]:
+        """`make` of the bulk, computed once for all maps that share it, and of the latest layer; an entry that has a
+        later value is in both. `kept` makes of the first what is worth some work, since it is asked again."""
         found = self._derived.get(make)
         if found is None:
-            found = self._derived[make] = make(self._rest)
+            found = make(self._rest)
+            found = self._derived[make] = kept(found) if kept else found
         return found, make(self._latest)
 
     def among(self, keys: Sequence[K]) -> list[int]:
