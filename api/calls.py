@@ -131,7 +131,7 @@ class Call:
         elif index is not None and request.session.record:
             if request.session.follow_ups:
                 self._offered = self._follow_ups(outcome, found.session, index)
-                outcome.body["follow_ups"] = [each.body() for each in self._offered]
+                outcome.body["follow_ups"] = [each.body() for each in self._offered if each.offered]
             if outcome.served_from == "pool":
                 message = "the candidates are those of a near query asked before, scored for this one (session.reuse)"
                 outcome.body["notices"].append({"code": "pool_reused", "message": message})
@@ -173,7 +173,9 @@ class Call:
             return []
         fields = {"why": None, "request_id": None, "session_id": None, "explain": False, "facets": ()}
         return [
-            request.model_copy(update={**fields, "query": each.query}) for each in self._offered if not each.prefetched
+            request.model_copy(update={**fields, "query": each.query})
+            for each in self._offered
+            if each.offered and not each.prefetched
         ]
 
     def _pools(self, here: Scope) -> list[Pool]:
@@ -192,7 +194,7 @@ class Call:
             outcome.body["results"],
             state,
             index,
-            self._calls._predictors.beliefs(),
+            self._calls._predictors,
             warmth.successors(self._tenant, request.query),
             lambda query: warmth.guess(owner, query),
         )

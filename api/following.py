@@ -17,6 +17,7 @@ from ranking.stopwords import stop_words
 from ranking.types import All, SessionState, Term
 from sessions.follow_up_settings import DEFAULTS
 from sessions.follow_ups import Idf, Moment, Page, Proposal, proposals
+from sessions.predictors import Predictors
 
 
 def follow_ups(
@@ -24,11 +25,12 @@ def follow_ups(
     results: Sequence[Mapping[str, Any]],
     session: SessionState,
     index: SearchIndex,
-    beliefs: Mapping[str, float],
+    predictors: Predictors,
     successors: tuple[str, ...],
     warm: Callable[[str], Pool | None],
 ) -> tuple[FollowUp, ...]:
-    """`results` are the answer's; `warm`: a query's pool, where there is one."""
+    """`results` are the answer's; `warm`: a query's pool, where there is one. Predictors that are switched off have
+    one each that is not offered."""
     pages = tuple(
         Page(hit["title"], " ".join(passage["text"] for passage in hit["passages"]))
         for hit in results[: DEFAULTS.pages]
@@ -36,15 +38,21 @@ def follow_ups(
     common = stop_words(index.statistics.languages)
     moment = Moment(query, session.goal, session.queries, pages, successors, common)
     made: list[FollowUp] = []
+    silent: dict[str, FollowUp] = {}
+    paying = predictors.paying()
     known = session.seen.keys() | {hit["id"] for hit in results}
-    for each in proposals(moment, lambda tokens: _idf(tokens, index), beliefs):
+    for each in proposals(moment, lambda tokens: _idf(tokens, index), predictors.beliefs()):
+        if each.predictor not in paying:
+            note = FollowUp(each.predictor, each.query, each.why, each.covers, 0, False, offered=False)
+            silent.setdefault(each.predictor, note)
+            continue
         if len(made) == DEFAULTS.most:
-            break
+            continue
         pool = warm(each.query)
         new = _expected(each, len(results), index) if pool is None else _counted(pool, known, len(results))
         if new >= DEFAULTS.least_new:
             made.append(FollowUp(each.predictor, each.query, each.why, each.covers, new, pool is not None))
-    return tuple(made)
+    return (*made, *silent.values())
 
 
 def _idf(tokens: tuple[str, ...], index: SearchIndex) -> Idf:

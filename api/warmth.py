@@ -33,7 +33,8 @@ Owner = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """One that was offered; `new` documents are expected."""
+    """One that was offered; `new` documents are expected. One of a predictor that is switched off is only noted, so
+    that it can come back."""
 
     predictor: str
     query: str
@@ -41,6 +42,7 @@ class FollowUp:
     covers: str
     new: int
     prefetched: bool
+    offered: bool = True
 
     def body(self) -> dict[str, Any]:
         """As the answer says it."""
@@ -91,12 +93,21 @@ class Account:
 
 
 @dataclass(slots=True)
+class _Trial:
+    """What a predictor offered after one call, until a later one asks for it or it is too late."""
+
+    predictor: str
+    offers: list[FollowUp]
+    calls: int = 0
+
+
+@dataclass(slots=True)
 class _Warm:
     first: tuple[Key, ...] = ()
     latest: deque[tuple[Key, ...]] = field(default_factory=lambda: deque(maxlen=LATEST_CALLS))
     touched: dict[Key, None] = field(default_factory=dict)
     tiers: Counter[str] = field(default_factory=Counter)
-    offered: deque[tuple[FollowUp, ...]] = field(default_factory=lambda: deque(maxlen=LATEST_CALLS))
+    trials: list[_Trial] = field(default_factory=list)
     guessed: OrderedDict[Key, Key] = field(default_factory=OrderedDict)  # text of a guess -> its pool
     query: str = ""
     account: Account = field(default_factory=Account)
@@ -150,23 +161,35 @@ class Warmth:
                 self._followed[owner[0], text_key(warm.query)] = (query, owner[1])
                 while len(self._followed) > TRANSITIONS:
                     self._followed.popitem(last=False)
-            warm.offered.append(offered)
+            warm.trials += [
+                _Trial(predictor, [each for each in offered if each.predictor == predictor])
+                for predictor in dict.fromkeys(each.predictor for each in offered)
+            ]
             warm.query = query
             return warm.keys, judged
 
     def _judged(self, warm: _Warm, query: str, top: Sequence[str]) -> list[tuple[str, bool]]:
-        """Of each predictor that offered something in the latest calls, whether this call asked for that."""
-        tokens, right = tokens_of(query), dict[str, bool]()
-        for offer in (offer for offers in warm.offered for offer in offers):
-            hit = overlap(tokens, tokens_of(offer.query)) >= MATCHING_JACCARD
-            key = warm.guessed.get(text_key(offer.query))
-            if not hit and key is not None and len(top) >= MATCHING_TOP:
-                pool = self._pool_of(key)
-                hit = pool is not None and set(top[:MATCHING_TOP]) <= set(pool.ids)
-            right[offer.predictor] = right.get(offer.predictor, False) or hit
-        for predictor, hit in right.items():
-            FOLLOW_UPS.labels(predictor, "hit" if hit else "miss").inc()
-        return list(right.items())
+        """Of each predictor whose offers this call asked for, or are too old now, whether it was right."""
+        tokens, judged, waiting = tokens_of(query), list[tuple[str, bool]](), list[_Trial]()
+        for trial in warm.trials:
+            trial.calls += 1
+            if any(self._asked_for(warm, offer, tokens, top) for offer in trial.offers):
+                judged.append((trial.predictor, True))
+            elif trial.calls == LATEST_CALLS:
+                judged.append((trial.predictor, False))
+            else:
+                waiting.append(trial)
+        warm.trials = waiting
+        for predictor, right in judged:
+            FOLLOW_UPS.labels(predictor, "hit" if right else "miss").inc()
+        return judged
+
+    def _asked_for(self, warm: _Warm, offer: FollowUp, tokens: frozenset[str], top: Sequence[str]) -> bool:
+        if overlap(tokens, tokens_of(offer.query)) >= MATCHING_JACCARD:
+            return True
+        key = warm.guessed.get(text_key(offer.query))
+        pool = None if key is None or len(top) < MATCHING_TOP else self._pool_of(key)
+        return pool is not None and set(top[:MATCHING_TOP]) <= set(pool.ids)
 
     def successors(self, tenant: str, query: str) -> tuple[str, ...]:
         """What this tenant asked after this very query, another time."""

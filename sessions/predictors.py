@@ -29,9 +29,14 @@ class Predictors:
             self._hits[predictor] += hit
 
     def beliefs(self) -> Mapping[str, float]:
-        """Predictor -> how likely it is right; without those that are switched off."""
+        """Predictor -> how likely it is right."""
         with self._guard:
-            return {name: self._belief(name) for name in PREDICTORS if self._pays(name)}
+            return {name: self._belief(name) for name in PREDICTORS}
+
+    def paying(self) -> frozenset[str]:
+        """Those that are not switched off. The others go on being judged, and can come back."""
+        with self._guard:
+            return frozenset(name for name in PREDICTORS if self._pays(name))
 
     def report(self) -> dict[str, dict[str, Any]]:
         """JSON-ready."""

@@ -79,6 +79,8 @@ def event_shape(event: Event) -> dict[str, Any]:
         shape |= {"document": event.document or None, "passage": event.passage}
         if event.note:
             shape["note"] = event.note
+        if event.query:  # of a probe
+            shape["query"] = event.query
         if event.shown:
             shape["shown"] = [_shown(item) for item in event.shown]
     if event.cost:

@@ -231,7 +231,7 @@ def test_a_probe_answers_from_the_sessions_pools(client: Client, monkeypatch: py
     assert probed["session"]["stop"] is None
     shown = client("GET", f"/v1/sessions/{session_id}").json()
     assert [event["kind"] for event in shown["events"]] == ["search", "search", "note"]
-    assert shown["events"][-1]["note"] == "probe"
+    assert (shown["events"][-1]["note"], shown["events"][-1]["query"]) == ("probe", "sqlite cursor of Grace Hopper")
     assert len(shown["seen"]["main"]) == len(
         {hit["document"] for event in shown["events"][:2] for hit in event["shown"]}
     )
@@ -407,3 +407,21 @@ def test_a_batch_fills_and_uses_pools(client: Client) -> None:
     assert served(client, "Event LOOP") == "cache"
     events = client("GET", f"/v1/sessions/{first['session_id']}").json()["events"]
     assert [event["kind"] for event in events] == ["search", "search", "note"] * 2
+
+
+def test_predictors_that_are_never_right_offer_nothing(client: Client) -> None:
+    """They go on being judged, and come back."""
+    predictors = client.app.state.engine.calls._predictors
+    wanted = client.search(QUESTION, session_id="before")["follow_ups"]
+    for name in predictors.beliefs():
+        for _ in range(60):
+            predictors.count(name, False)
+    assert client.search(QUESTION, session_id="during")["follow_ups"] == []
+    trials = predictors.report()
+    again(client, wanted[0]["query"], session_id="during")
+    after = predictors.report()
+    assert any(after[name]["hits"] > trials[name]["hits"] for name in after)
+    for name in predictors.beliefs():
+        for _ in range(60):
+            predictors.count(name, True)
+    assert client.search(QUESTION, session_id="after")["follow_ups"]

@@ -133,15 +133,18 @@ def test_a_belief_is_the_mean_of_the_posterior() -> None:
 
 
 def test_a_predictor_that_does_not_pay_is_switched_off() -> None:
-    """Below .15, and not before fifty trials; another is not judged by it."""
+    """Below .15, and not before fifty trials; another is not judged by it, and it comes back when it is right."""
     predictors = Predictors()
     for _ in range(49):
         predictors.count("clause", False)
-    assert "clause" in predictors.beliefs()
+    assert "clause" in predictors.paying()
     predictors.count("clause", False)
-    assert "clause" not in predictors.beliefs()
+    assert "clause" not in predictors.paying()
     assert predictors.report()["clause"]["on"] is False
-    assert "name" in predictors.beliefs()
+    assert "name" in predictors.paying()
     for number in range(60):
         predictors.count("detail", number % 5 == 0)
-    assert "detail" in predictors.beliefs()
+    assert "detail" in predictors.paying()
+    for _ in range(10):
+        predictors.count("clause", True)
+    assert "clause" in predictors.paying()
