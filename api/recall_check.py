@@ -17,6 +17,7 @@ import numpy as np
 
 from api import answers
 from api.embeddings import QueryVectors
+from api.errors import InvalidRequestError
 from api.open_requests import RecallRequest
 from api.preparing import Stopwatch, prepare
 from api.requests import SearchRequest
@@ -77,7 +78,12 @@ class _Comparison:
 def recall_check(request: RecallRequest, index: SearchIndex, vectors: QueryVectors | None) -> dict[str, Any]:
     """JSON-ready; `dense` and `lexical` are null where the collection, or the server, has nothing to compare. Of the
     collection's titles `num` are sampled, or all that there are, which a notice says; `queries` counts them."""
-    given = [query for query in request.queries if query.strip()]
+    for place, query in enumerate(request.queries):
+        if not query.strip():
+            raise InvalidRequestError(
+                "a query of blanks asks nothing", path=f"$.queries[{place}]", hint="leave queries out to sample titles"
+            )
+    given = list(request.queries)
     queries = given or titles_of(index, request)
     apart = None if vectors is None else vectors.apart(1)  # both plans of a query need its vector, and nobody else does
     dense, lexical = _Comparison(), _Comparison()

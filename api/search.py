@@ -176,6 +176,7 @@ def answer(found: Found, elsewhere: Elsewhere = NOWHERE) -> Outcome:
         ranking.notices,
         given_up(prepared),
         emptied(prepared, evidence, index),
+        found_nothing(plan, evidence),
     )
     check_deadline(asked, prepared, watch, results)
     shown = shown_of(hits, reading) if request.session.record else ()
@@ -253,6 +254,14 @@ def facets_of(request: SearchRequest, plan: Plan, index: SearchIndex) -> dict[st
     return {
         name: [{"value": value, "count": count} for value, count in counted.get(name, ())] for name in request.facets
     }
+
+
+def found_nothing(plan: Plan, evidence: Evidence) -> tuple[Notice, ...]:
+    """Retrievers that were asked for something in particular, and contributed no candidate: the page is filled by
+    others, or by whatever satisfies the filters."""
+    named = [each for each in plan.retrievers if each.type not in ("bm25", "dense")]
+    empty = [f"{each.name} ({each.type})" for each in named if not (evidence.ranks[each.name] > 0).any()]
+    return (Notice("retriever_empty", f"nothing was found by {', '.join(map(cut, empty))}"),) if empty else ()
 
 
 def emptied(prepared: Prepared, evidence: Evidence, index: SearchIndex) -> tuple[Notice, ...]:

@@ -114,8 +114,9 @@ def _scalar(value: Any, path: str) -> str | int | float | bool:
         )
     if isinstance(value, str | bool) or (isinstance(value, int | float) and abs(value) <= sys.float_info.max):
         return value
+    given = "null" if value is None else str(value)
     raise ParamsError(
-        f"{shown(str(value))} is no value to compare with", path=path, hint="use text, a finite number, true or false"
+        f"{shown(given)} is no value to compare with", path=path, hint="use text, a finite number, true or false"
     )
 
 

@@ -246,3 +246,27 @@ def test_a_profile_is_saved_versioned_and_diffed(client: Client) -> None:
     assert client("PUT", "/v1/profiles/bad", {"weights": {"bm52": 1}}).status_code == 422
     names = {row["name"] for row in client("GET", "/v1/profiles").json()["profiles"]}
     assert names == {"default", "bm25", "dense", "fresh"}
+
+
+@pytest.mark.parametrize(
+    ("retriever", "said"),
+    [
+        ({"type": "links", "of": "https://nowhere.example/"}, "links (links)"),
+        ({"type": "session"}, "earlier (session)"),
+        ({"type": "ids", "ids": ["no-such-id"], "name": "mine"}, "mine (ids)"),
+        ({"type": "prefix", "text": "zzzz", "name": "zz"}, "zz (prefix)"),
+    ],
+)
+def test_a_retriever_that_finds_nothing_says_so(client: Client, retriever: dict[str, Any], said: str) -> None:
+    """The page is full all the same, so nobody would notice; one that finds something says nothing."""
+    answer = client.search("archives", retrieve=[{"type": "bm25"}, retriever], **STATELESS)
+    told = [notice["message"] for notice in answer["notices"] if notice["code"] == "retriever_empty"]
+    assert told == [f"nothing was found by {said}"]
+    found = client.search("archives", retrieve=[{"type": "prefix", "text": "arch"}], **STATELESS)
+    assert "retriever_empty" not in {notice["code"] for notice in found["notices"]}
+
+
+def test_recall_of_a_blank_query_is_refused(client: Client) -> None:
+    """It would sample titles instead, and nobody would know."""
+    error = refused(client, {"queries": ["archives", " "]}, "/v1/recall")
+    assert error["path"] == "$.queries[1]"
