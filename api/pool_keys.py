@@ -33,11 +33,11 @@ class Scope:
     generation: str
 
 
-def key_of(scope: Scope, plan: Plan) -> Key:
-    """Equal for plans that recall, and passage evidence, cannot tell apart."""
+def key_of(scope: Scope, plan: Plan, frame: Key | None = None) -> Key:
+    """Equal for plans that recall, and passage evidence, cannot tell apart. `frame`: the plan's, where it is known."""
     terms = tuple((planned.term, planned.idf, planned.kept, planned.scored) for planned in plan.terms)
     asked = (terms, plan.query.phrases, tuple(operator.node for operator in plan.query.operators))
-    return _digest(asked, *_vector(plan), frame_of(scope, plan))
+    return _digest(asked, *_vector(plan), frame_of(scope, plan) if frame is None else frame)
 
 
 def frame_of(scope: Scope, plan: Plan) -> Key:

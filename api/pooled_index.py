@@ -100,9 +100,10 @@ class Terms:
 
 @dataclass(slots=True)
 class _Known:
-    """Of a plan in this call: the plan, held so that its identity stays its own; its key, its pool, its answers."""
+    """Of a plan in this call: the plan, held so that its identity stays its own; its keys, its pool, its answers."""
 
     plan: Plan
+    frame: Key
     key: Key
     pool: Pool | None = None
     served: list[Served] = field(default_factory=list)
@@ -181,7 +182,8 @@ class PooledIndex:
     def _know(self, plan: Plan) -> _Known:
         known = self._known.get(id(plan))
         if known is None:
-            known = self._known[id(plan)] = _Known(plan, key_of(self._scope, plan))
+            frame = frame_of(self._scope, plan)
+            known = self._known[id(plan)] = _Known(plan, frame, key_of(self._scope, plan, frame))
         return known
 
     def _hit(self, pool: Pool, plan: Plan) -> Served:
@@ -201,7 +203,7 @@ class PooledIndex:
     def _near(self, plan: Plan, known: _Known) -> Evidence | None:
         if self._terms.reuse != "near":
             return None
-        pool = nearest(plan, self._cellar.pools.near(frame_of(self._scope, plan)))
+        pool = nearest(plan, self._cellar.pools.near(known.frame))
         if pool is None:
             return None
         evidence = self._index.recall(borrowed(plan, pool))
@@ -223,7 +225,7 @@ class PooledIndex:
                 return pool.answer(lambda: self._index.recall(plan), Stage("pool", 0.0, 0, len(pool.ids))), pool
             evidence = self._index.recall(plan)
             made_ms = (time.perf_counter() - self._terms.begun) * 1_000
-            pool, evidence = pool_of(known.key, frame_of(self._scope, plan), self._scope, plan, evidence, made_ms)
+            pool, evidence = pool_of(known.key, known.frame, self._scope, plan, evidence, made_ms)
             if self._terms.guess is not None:
                 pool.guess = Guess(self._terms.guess, 0.0)
             if self._terms.keep:

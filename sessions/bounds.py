@@ -63,7 +63,7 @@ def overflow(ledger: Ledger, horizon: int, limits: SessionSettings) -> Folding |
     kept = [(key, trail) for key, trail in ledger.trails.items() if key.reader not in readers]
     excess = sum(count(trail) for _, trail in kept) - limits.seen_ids
     if excess > 0:
-        step = min(limits.forget_step, max(1, limits.seen_ids // 20))
+        step = min(limits.forget_step, max(1, limits.seen_ids // 10))
         for seq, item in _take(_oldest_first(kept), excess + step - 1):
             items.append(item)
             target = max(target, seq)

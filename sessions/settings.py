@@ -25,11 +25,11 @@ class SessionSettings:
     answer_seconds: float = row(900.0, "s", "the window of idempotent retries, and of replay from stored bytes")
     repeat_seconds: float = row(120.0, "s", "the same body from the same reader within this is a retry without an id")
     live_events: int = row(500, "events", "longest log kept whole; older events are folded into the summary")
-    fold_step: int = row(10, "events", "events folded at once: small, so that no single commit is slow")
-    seen_ids: int = row(2_000, "ids", "documents remembered per session over all readers, 1 KB each in memory")
-    forget_step: int = row(
-        100, "ids", "forgotten at once when seen_ids is exceeded: a twentieth, so not every commit pays"
+    fold_step: int = row(
+        50, "events", "events folded at once: a fold looks at all that is known, 3 to 9 ms, so it is rare"
     )
+    seen_ids: int = row(2_000, "ids", "documents remembered per session over all readers, 1 KB each in memory")
+    forget_step: int = row(200, "ids", "forgotten at once when seen_ids is exceeded: a tenth, so that few commits pay")
     readers: int = row(64, "readers", "context windows per session; beyond, the one idle longest is forgotten")
     branches: int = row(
         32, "branches", "forks per session: a search for what a branch knows visits each; an agent tree has about ten"
