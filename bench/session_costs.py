@@ -156,6 +156,7 @@ def follow_ups(place: Place, texts: Sequence[str], count: int) -> tuple[Clock, d
                 clock.search("stateless", engine, alone, None)
                 answer = search(engine, asked, session, prefetch=True, follow_ups=True)[1]
                 time.sleep(IDLE_S)
+                search(engine, alone, None)  # the first call after a pause pays for the pause
                 clock.search("repeated", engine, asked, session)
                 ready = [each["query"] for each in answer.get("follow_ups") or () if each.get("prefetched")]
                 offered = ready or [each["query"] for each in answer.get("follow_ups") or ()]

@@ -38,6 +38,9 @@ PROFILES: Final = (
 FEEDBACK: Final = ("stateless", "session:feedback_weight=0", "session:cite=true,feedback_weight=0.2")
 FEEDBACK_TOPICS: Final = 60
 """A sample: who cites needs a run for each of twelve readers."""
+OTHER_AGENTS: Final = ("clauses", "evidence", "long")
+HEEDING_AGENTS: Final = ("decomposition", "fan-out")
+"""They need a run for each reader, too, and the first one sub-questions, which only the first set has."""
 LOGS: Final = {"hotpot-react-dev": 5, "trec-session-2013": 10, "conv-cast-mtrag": 10}
 """Recorded sessions -> results a call."""
 RECALL: Final = "recall"
@@ -59,12 +62,21 @@ class Told:
             print(f"{done} of {total}: {note}", file=sys.stderr, flush=True)
 
 
-def simulated(engine: Engine, data: Path, work: Path, name: str, systems: Sequence[str], topics: int | None) -> Bodies:
+def simulated(
+    engine: Engine,
+    data: Path,
+    work: Path,
+    name: str,
+    systems: Sequence[str],
+    topics: int | None,
+    agents: Sequence[str] = AGENTS,
+    sets: Sequence[str] = SETS,
+) -> Bodies:
     """set -> measures.json's body."""
-    plan = Plan(AGENTS, systems_of(systems), topics=topics, threads=os.cpu_count() or 1)
+    plan = Plan(tuple(agents), systems_of(systems), topics=topics, threads=os.cpu_count() or 1)
     return {
         each: run_sessions(engine, data / each, work / f"{name}-{each}", plan, collection=None, progress=Told())
-        for each in SETS
+        for each in sets
     }
 
 
@@ -128,6 +140,26 @@ def cells_table(bodies: Bodies) -> str:
     return markdown(rows)
 
 
+def agents_table(runs: Sequence[Bodies]) -> str:
+    """One row a set and agent: the default session against stateless."""
+    rows = [["set", "questions", "agent", "stateless", "difference", "worst cell", "its reader", "redundancy"]]
+    for bodies in runs:
+        for name, body in bodies.items():
+            for agent in body["plan"]["agents"]:
+                cells = [cell for cell in body["cells"] if cell["agent"] == agent]
+                alone = [cell["measures"] for cell in cells if cell["system"] == body["baseline"]]
+                inside = [cell for cell in cells if cell["system"] != body["baseline"]]
+                low = min(inside, key=lambda cell: cell["difference"])
+                again = float(np.mean([cell["measures"]["redundancy"] for cell in inside]))
+                gained = float(np.mean([cell["difference"] for cell in inside]))
+                base = float(np.mean([each[RECALL] for each in alone]))
+                worst = [points(low["difference"]), low["reader"]]
+                before = float(np.mean([each["redundancy"] for each in alone]))
+                row = [f"{base:.3f}", points(gained), *worst, f"{before:.2f} to {again:.2f}"]
+                rows.append([name, str(body["topics"]), agent, *row])
+    return markdown(rows)
+
+
 def replay_table(bodies: Bodies) -> str:
     """One row a set and system."""
     rows = [["set", "topics", "system", "measure", "mean", "difference", "p (Holm)", "redundancy"]]
@@ -159,6 +191,10 @@ def main() -> None:
         tables["session-profiles"] = systems_table(simulated(engine, data, work, "profiles", PROFILES, topics))
         few = min(topics or FEEDBACK_TOPICS, FEEDBACK_TOPICS)
         tables["session-feedback"] = systems_table(simulated(engine, data, work, "feedback", FEEDBACK, few))
+        default = ("stateless", "session")
+        others = simulated(engine, data, work, "agents", default, topics, (*AGENTS, *OTHER_AGENTS))
+        heeding = simulated(engine, data, work, "heeding", default, few, HEEDING_AGENTS, SETS[:1])
+        tables["session-agents"] = agents_table([others, heeding])
         tables["session-replay"] = replay_table(recorded(engine, data, work, topics))
     finally:
         engine.close()

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from bench.session_costs import variants
-from bench.session_quality import AGENTS, FOLLOWING, NOTICING, cells_table, replay_table, short, systems_table
+from bench.session_quality import (
+    AGENTS,
+    FOLLOWING,
+    NOTICING,
+    agents_table,
+    cells_table,
+    replay_table,
+    short,
+    systems_table,
+)
 
 BASE, MODE = "stateless", "session:use_profile=false,seen=demote,demote=0.7"
 
@@ -26,6 +35,7 @@ def body(recall: float, difference: float) -> dict[str, Any]:
     test = {"difference": difference, "p_holm": 0.01}
     return {
         "topics": 7,
+        "plan": {"agents": list(AGENTS)},
         "baseline": BASE,
         "deciding": "recall",
         "systems": {
@@ -61,6 +71,16 @@ def test_cells_are_means_of_the_sets() -> None:
     assert len(rows) == 2 + 1 + 3
     assert rows[2].count("0.800") == 8
     assert all(row.count("+3.0") == 8 for row in rows[3:])
+
+
+def test_every_agent_has_a_row() -> None:
+    """With its own worst reader."""
+    made = body(0.7, 0.04)
+    low = next(cell for cell in made["cells"] if cell["system"] == MODE and cell["agent"] == "loop")
+    low["difference"] = -0.2
+    rows = agents_table([{"a": made}]).splitlines()
+    assert "| a | 7 | keyword | 0.700 | +4.0 | +4.0 | 1/1/stubs 1 | 0.25 to 0.25 |" in rows
+    assert "| a | 7 | loop | 0.700 | +2.0 | -20.0 | 1/1/stubs 1 | 0.25 to 0.25 |" in rows
 
 
 def test_recorded_sessions_have_a_row_for_each_set_and_system() -> None:
