@@ -1,0 +1,50 @@
+"""`forage eval sessions` and `replay` as a person runs them: real processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.eval.sets import multi_hop, write
+
+
+def forage(data: Path, *arguments: str, status: int = 0) -> str:
+    """What it says, on either stream."""
+    environment = {**os.environ, "FORAGE_DATA": str(data)}
+    command = [sys.executable, "-m", "cli.main", "eval", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_set_is_searched_by_agents_and_its_logs_again(tmp_path: Path) -> None:
+    """The table, progress, and where the files are."""
+    folder = multi_hop(tmp_path / "sets" / "small", steps=False)
+    write(folder / "sessions.jsonl", [{"session_id": "a", "gold": ["m1"], "turns": [{"query": "botany"}]}])
+    place = ("--data", str(tmp_path / "sets"), "--set", "small")
+    said = forage(
+        tmp_path / "data", "sessions", *place, "--out", str(tmp_path / "s"), "--calls", "2", "--agents", "loop"
+    )
+    assert "| stateless |" in said
+    assert "| session |" in said
+    assert "sessions: " in said
+    assert {"measures.json", "per_topic.jsonl", "report.md", "trajectories"} <= {
+        path.name for path in (tmp_path / "s").iterdir()
+    }
+    said = forage(tmp_path / "data", "replay", *place, "--out", str(tmp_path / "r"), "--systems", "stateless")
+    assert "| stateless | 1.000 |" in said
+
+
+def test_what_cannot_be_run_is_one_line(tmp_path: Path) -> None:
+    """File and line of a bad set; the nearest name of an agent."""
+    folder = multi_hop(tmp_path / "sets" / "small")
+    place = ("--data", str(tmp_path / "sets"), "--set", "small", "--out", str(tmp_path / "s"))
+    assert "keyword" in forage(tmp_path / "data", "sessions", *place, "--agents", "keywort", status=1)
+    path = folder / "queries.jsonl"
+    path.write_text(path.read_text()[:-20])
+    said = forage(tmp_path / "data", "sessions", *place, status=1)
+    assert "queries.jsonl line 3" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "s").exists()
