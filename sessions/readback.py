@@ -18,7 +18,8 @@ from sessions.store import History
 
 def readback(history: History, *, as_of: int | None = None, branch: str = MAIN) -> dict[str, Any]:
     """`seen` is by reader, over what `branch` knows; `events` are of all branches, oldest first, as far as they
-    are kept (`session.folded`: events up to it are only in `seen`). Raises HistoryFolded, BranchNotFound."""
+    are kept (`session.folded`: events up to it are only in `seen`). Of the past, a branch that begins later and a
+    merge that came later are left out. Raises HistoryFolded, BranchNotFound."""
     ledger = history.ledger(as_of)
     events = history.events if as_of is None else tuple(event for event in history.events if event.seq <= as_of)
     return {
@@ -28,9 +29,14 @@ def readback(history: History, *, as_of: int | None = None, branch: str = MAIN) 
                 "id": item.id,
                 "parent": item.parent,
                 "parent_seq": item.parent_seq if item.parent is not None else None,
-                "merged": [{"from": merge.source, "upto": merge.upto, "at": merge.at} for merge in item.merged],
+                "merged": [
+                    {"from": merge.source, "upto": merge.upto, "at": merge.at}
+                    for merge in item.merged
+                    if as_of is None or merge.at <= as_of
+                ],
             }
             for item in history.branches
+            if as_of is None or item.parent_seq <= as_of
         ],
         "events": [event_shape(event) for event in events],
         "seen": _seen(history, ledger, branch),

@@ -99,6 +99,22 @@ def test_as_of_reads_what_was_known_then() -> None:
     assert shape["session"]["seq"] == 2
 
 
+def test_as_of_knows_no_later_branch_or_merge() -> None:
+    """A branch that begins after the seq, and a merge that came after it, are not there yet."""
+    store = MemorySessionStore(clock=StoppedClock())
+    store.create("t", "s")
+    for name in ("a", "b"):
+        store.commit("t", "s", [search(name, name)], lambda seq: b"")
+    store.fork("t", "s", at=1, branch="early")
+    store.fork("t", "s", at=2, branch="late")
+    store.merge("t", "s", source="late", into="early")
+    found = store.history("t", "s")
+    assert found is not None
+    now, then = readback(found)["branches"], readback(found, as_of=1)["branches"]
+    assert [(each["id"], len(each["merged"])) for each in now] == [("main", 0), ("early", 1), ("late", 0)]
+    assert [(each["id"], each["merged"]) for each in then] == [("main", []), ("early", [])]
+
+
 def test_what_was_folded_is_said() -> None:
     """`folded` names the last event that is only in the summary; the past before it cannot be read."""
     short = history(SessionSettings(live_events=2, fold_step=1))
