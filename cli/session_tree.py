@@ -80,43 +80,61 @@ def _branch(above: Node, name: str, body: dict[str, Any], branches: dict[str, di
             _branch(node, step["id"], body, branches)
 
 
-def _event(above: Node, event: dict[str, Any], known: set[str]) -> None:
+def _event(above: Node, event: dict[str, Any], known: list[dict[str, Any]]) -> None:
     reader = f" [{event['reader']}]" if event["reader"] != event["branch"] else ""
     if event["kind"] == "note":
-        above.add(f"{event['seq']} note{reader}: {event.get('note', '')}", "dim")
+        said = " ".join(filter(None, (f"{event.get('note') or 'note'}{reader}:", event.get("query"))))
+        above.add(f"{event['seq']} {said}", "dim")
         return
     if event["kind"] != "search":
         note = f": {event['note']}" if event.get("note") else ""
         above.add(f"{event['seq']} {event['kind']} {event['document']}{reader}{note}", "green")
         return
     shown, stubs = event["shown"], event["stubs"]
-    new = [item for item in shown if item["document"] not in known]
-    counts = [f"{len(new)} new of {len(shown)}"]
+    counts = [f"{event['new']} new of {len(shown)}"]
     if stubs:
         counts.append(f"{len(stubs)} held back")
     if event.get("drifted"):
         counts.append("a new topic")
     node = above.add(f"{event['seq']} {event['query']}{reader} ({', '.join(counts)})")
-    for item in new:
+    for item in _added(shown, known):
         node.add(f"+ {item['rank']} {item['title'] or item['document']}", "dim")
 
 
-def _known(event: dict[str, Any], events: list[dict[str, Any]], branches: dict[str, dict[str, Any]]) -> set[str]:
-    """What the event's reader had been shown: under its own name, and for the default reader of a branch, what that of
-    its parent had been shown up to the fork."""
+def _added(shown: list[dict[str, Any]], known: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What of `shown` was new to a reader of `known`, as far as the log tells: neither that document with that content,
+    nor a near-duplicate (sessions/yields.py)."""
+    contents = {item["document"]: item["content_hash"] for item in known}
+    clusters = {item["cluster"] for item in known if item["cluster"]}
+    return [
+        item
+        for item in shown
+        if (
+            contents[item["document"]] != item["content_hash"]
+            if item["document"] in contents
+            else item["cluster"] not in clusters
+        )
+    ]
+
+
+def _known(
+    event: dict[str, Any], events: list[dict[str, Any]], branches: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What the event's reader had been shown, oldest first: under its own name, and for the default reader of a branch,
+    what that of its parent had been shown up to the fork."""
     line, name, upto = {}, event["branch"], event["seq"] - 1
     while name is not None:
         line[name] = upto
         upto = min(upto, branches[name]["parent_seq"] or 0)
         name = branches[name]["parent"]
     default = event["reader"] == event["branch"]
-    return {
-        item["document"]
+    return [
+        item
         for other in events
         if other["seq"] <= line.get(other["branch"], 0)
         and (other["reader"] == event["reader"] or (default and other["reader"] == other["branch"]))
         for item in other.get("shown", ())
-    }
+    ]
 
 
 def _lines(node: Node, depth: int = 0) -> Iterator[str]:

@@ -78,6 +78,37 @@ def test_on_a_terminal_it_is_a_tree(data: Path) -> None:
     assert "  events up to 2 are folded into the summary" in written.getvalue()
 
 
+def test_what_a_call_added_is_what_its_answer_said() -> None:
+    """A page that changed since is new again, a copy of a shown one is not, and what is folded was shown all the same."""
+
+    def shown(document: str, content: str, cluster: str, rank: int) -> dict[str, Any]:
+        return {"document": document, "title": document, "content_hash": content, "cluster": cluster, "rank": rank}
+
+    def call(seq: int, new: int, *items: dict[str, Any]) -> dict[str, Any]:
+        event = {"seq": seq, "branch": "main", "reader": "main", "kind": "search", "query": "q", "stubs": []}
+        return {**event, "new": new, "shown": list(items)}
+
+    body: dict[str, Any] = {
+        "session": {"id": "s", "seq": 3, "expires": None, "objective": None, "first_query": None, "folded": 0},
+        "branches": [{"id": "main", "parent": None, "parent_seq": None, "merged": []}],
+        "profile": {},
+        "events": [
+            call(1, 2, shown("a", "1", "x", 1), shown("b", "2", "", 2)),
+            call(2, 1, shown("a", "changed", "x", 1), shown("copy of a", "3", "x", 2), shown("b", "2", "", 3)),
+            {"seq": 3, "branch": "main", "reader": "main", "kind": "note", "note": "probe", "query": "is it there"},
+        ],
+    }
+    written = io.StringIO()
+    draw(body, Console(file=written, force_terminal=False, width=200))
+    lines = [line.strip() for line in written.getvalue().splitlines()]
+    assert lines[2:] == ["1 q (2 new of 2)", "+ 1 a", "+ 2 b", "2 q (1 new of 3)", "+ 1 a", "3 probe: is it there"]
+    events = [{**body["events"][1], "new": 1}]
+    folded = {**body, "events": events, "session": {**body["session"], "folded": 1}}
+    written = io.StringIO()
+    draw(folded, Console(file=written, force_terminal=False, width=200))
+    assert "2 q (1 new of 3)" in written.getvalue()
+
+
 def test_the_past_is_shown_too(data: Path) -> None:
     """And the future is refused in one line."""
     assert "2 threads" not in forage(data, "sessions", "show", "mine", "--as-of", "1")
