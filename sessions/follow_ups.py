@@ -63,6 +63,9 @@ class Proposal:
 _CAPITAL: Final = "A-Z\u00c0-\u00de\u0391-\u03a9\u0410-\u042f"
 _WORD: Final = rf"[{_CAPITAL}](?:[\w.+'\u2019-]*[\w+])?"
 _NAME: Final = re.compile(rf"(?<![\w.]){_WORD}(?: (?:(?:of|for|de|la|von|van|der|du) )?{_WORD}){{1,5}}")
+_LABEL: Final = re.compile(rf"(?:^|[.!?:])\s*(?:[{_CAPITAL}]{{3,}}[ ]+)*[{_CAPITAL}]{{6,}}(?=:|[ ]+[{_CAPITAL}])")
+"""Words in capitals with which a sentence begins, another beginning behind them: RESULTS of an abstract. Six letters:
+HTTP Semantics is a name."""
 _LISTED: Final = re.compile(r", and |, or | and | or |, ")
 _MARKUP: Final = re.compile(r"\]\([^)\s]*\)|[*_`#|>\[\]]+")
 _CLAUSES: Final = re.compile(
@@ -235,12 +238,15 @@ class _Reader:
 
 
 def _names_of(text: str, common: frozenset[str]) -> list[str]:
-    """Names of two words and more; a sentence's first word is none of them when it says nothing."""
+    """Names of two words and more, without the label of a part before them, and without words that say nothing at
+    either end: those begin a sentence."""
     found = []
-    for match in _NAME.finditer(text):
+    for match in _NAME.finditer(_LABEL.sub(". ", text)):
         parts = match[0].split()
         while parts and parts[0].lower() in common:
             parts.pop(0)
+        while parts and parts[-1].lower() in common:
+            parts.pop()
         if len(parts) > 1:
             found.append(" ".join(parts))
     return found

@@ -55,6 +55,23 @@ def test_names_that_were_asked_for_are_none() -> None:
     assert of("name", Moment("film", pages=(Page("Paris", "The Seine. The Louvre."),), common=ENGLISH)) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("OBJECTIVE The relation of sleep. METHODS We asked. RESULTS Widespread loss.", []),
+        ("DESIGN AND SETTING Randomized trial. CONCLUSIONS White matter differs.", []),
+        ("It rained. BACKGROUND Emma Thomas wrote it. RESULTS: Christopher Nolan did.", ["Emma Thomas", "Christopher Nolan"]),
+        ("HTTP Semantics. He works at NASA Goddard and for UNESCO Heritage Sites.", ["HTTP Semantics", "NASA Goddard", "UNESCO Heritage Sites"]),
+        ("The film is by Christopher Nolan The critics agree.", ["Christopher Nolan"]),
+    ],
+)  # fmt: skip
+def test_the_label_of_a_part_is_no_name(text: str, names: list[str]) -> None:
+    """Abstracts begin their parts with a word in capitals; nor does a name end in a word that says nothing."""
+    moment = Moment("film", pages=(Page("", text),), common=ENGLISH)
+    found = of("name", moment)
+    assert sorted(name.removesuffix(" film") for name in found) == sorted(names)
+
+
 def test_parts_of_the_goal_that_were_not_asked_for() -> None:
     """A clause is asked for once one query had its words."""
     goal = "Compare the license of redis, the clustering of redis, and its persistence format"
