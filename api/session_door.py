@@ -171,9 +171,10 @@ def session_body(
     """The `session` of an answer."""
     shown = len(outcome.shown)
     progress = snapshot.progress(request.reader, request.branch) if snapshot else None
-    is_exhausted = exhausted(outcome.ranking.unseen, request.max_results)
-    rule = request.session.stop
     probed = request.effort == "probe"
+    whole = not probed or outcome.body["probe"]["exact"]  # a part of the candidates cannot tell that none is left
+    is_exhausted = whole and exhausted(outcome.ranking.unseen, request.max_results)
+    rule = request.session.stop
     advice = stop(min_new=rule.min_new, min_gain=rule.min_gain, new=new, best_new=best_new, exhausted=is_exhausted)
     return {
         "seq": seq,

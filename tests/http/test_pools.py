@@ -246,6 +246,20 @@ def test_a_probe_fills_its_page_with_nothing_from_elsewhere(client: Client) -> N
     assert probed["probe"]["candidates"] == len(probed["results"]) == 2
 
 
+def test_a_probe_says_that_nothing_is_left_only_where_it_searched(client: Client) -> None:
+    """Candidates of a few pools, or by words alone, are not all that there is: only of a warm query it is known."""
+    few = {"retrieve": [{"type": "bm25", "k": 2}], "max_results": 5}
+    found = client.search("event loop", session_id="short", session={"prefetch": False}, **few)
+    assert found["session"]["exhausted"] is True
+    same = again(client, "event loop", session_id="short", effort="probe", **few)
+    assert (same["probe"]["exact"], same["session"]["exhausted"]) == (True, True)
+    other = again(client, "waits in part", session_id="short", effort="probe", max_results=10)
+    assert other["probe"]["candidates"] < 10
+    assert other["session"]["exhausted"] is False
+    cold = client.search("zip archive", session_id="cold", effort="probe", max_results=100)
+    assert (cold["probe"]["warm"], cold["session"]["exhausted"]) == (False, False)
+
+
 def test_probing_changes_nothing_of_what_comes_after(client: Client) -> None:
     """The next search is as if nobody had probed, but for its seq."""
     answers = []
