@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from api.errors import InvalidRequestError
 from indexer.collection import DEFAULT, NAME, check_name
@@ -243,11 +244,33 @@ def _refusal(model: type[BaseModel], payload: dict[str, Any], error: ValidationE
     path = path_text(json_path(payload, first["loc"], first["type"]))
     did_you_mean, corrected = correct(payload, model, errors)
     corrected = corrected if corrected is not None and _is_meant(model, corrected) else None
-    reason = cut(first["msg"].removeprefix("Value error, "), _REASON)
-    message = {
-        "extra_forbidden": f"{path} is not a field",
-        "missing": f"{path} is required",
-        "union_tag_not_found": f"{path} needs a type that says what it is (given {shown(first.get('input'))})",
-    }.get(first["type"], f"{path}: {reason} (given {shown(first.get('input'))})")
+    message = f"{path}{_reason(first)}"
+    if first["type"] not in ("extra_forbidden", "missing"):
+        message += f" (given {shown(first.get('input'))})"
     hint = f"did you mean {did_you_mean!r}?" if did_you_mean else "GET /openapi.json has every field with its range"
     return InvalidRequestError(message, path=path, hint=hint, did_you_mean=did_you_mean, corrected_request=corrected)
+
+
+def _reason(error: ErrorDetails) -> str:
+    """What is wrong with the value at a path, in the words of JSON: a client knows of lists and objects, not of what
+    they become here."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return " is not a field"
+    if kind == "missing":
+        return " is required"
+    if kind == "union_tag_not_found":
+        return " needs a type that says what it is"
+    if kind in ("list_type", "tuple_type"):
+        return " must be a list"
+    if kind in ("dict_type", "model_type", "model_attributes_type"):
+        return " must be an object"
+    if kind == "too_short":
+        return f" needs at least {_entries(context['min_length'])}, not {context['actual_length']}"
+    if kind == "too_long":
+        return f" takes at most {_entries(context['max_length'])}, not {context['actual_length']}"
+    return f": {cut(error['msg'].removeprefix('Value error, '), _REASON)}"
+
+
+def _entries(count: int) -> str:
+    return f"{count} entry" if count == 1 else f"{count} entries"

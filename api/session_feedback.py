@@ -21,7 +21,7 @@ from api.session_door import Reply
 from api.session_requests import ALIASES, FeedbackEvent, FeedbackRequest
 from indexer.errors import CollectionNotFoundError
 from ranking.ports import SearchIndex
-from ranking.shown import shown
+from ranking.shown import cut, shown
 from sessions.events import Draft
 from sessions.idempotency import Claim, Replay, body_hash
 from sessions.store import SessionStore, Snapshot, no_session
@@ -92,7 +92,7 @@ def _committed(
         raise NotFoundError(
             f"no document {shown(first.event.reference)} was shown in this session or is in what it searched",
             path="$.events[0].document",
-            hint=f"nearest: {', '.join(first.near)}" if first.near else "ids come from search results",
+            hint=_hint(first),
             did_you_mean=next(iter(first.near), None),
         )
     notices = _notices(told)
@@ -104,6 +104,13 @@ def _committed(
 
     committed = store.commit(tenant, session_id, drafts, answer, snapshot=snapshot, claim=claim)
     return Reply(committed.answer, committed.replayed)
+
+
+def _hint(told: _Told) -> str:
+    document, place = told.event.document or "", told.event.reference.rpartition("#")[2]
+    if "#" in document and place.isdecimal():
+        return f'the id of a passage goes into `passage`: {{"passage": "{cut(document)}"}}'
+    return f"nearest: {', '.join(told.near)}" if told.near else "ids come from search results"
 
 
 def _check_passages(request: FeedbackRequest) -> None:

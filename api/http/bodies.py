@@ -51,7 +51,9 @@ async def read_json(request: Request, cap: int) -> Any:
         )
     body = await read_bytes(request, cap)
     if not body.strip():
-        raise MalformedRequestError("the body is empty", path="$", hint='send a JSON object such as {"query": "..."}')
+        raise MalformedRequestError(
+            "the body is empty", path="$", hint="send a JSON object; GET /openapi.json has the fields of each"
+        )
     try:
         return _parsed(body)
     except orjson.JSONDecodeError as error:

@@ -104,6 +104,21 @@ def test_wrong_fields_name_their_path(client: Client, body: dict[str, Any], path
     assert (error["path"] or "").startswith(path), error
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("/v1/search/batch", {"searches": []}, "$.searches needs at least 1 entry, not 0 (given [])"),
+        ("/v1/search/batch", {"searches": [{"query": "x"}] * 33}, "$.searches takes at most 32 entries, not 33"),
+        ("/v1/search/batch", {"searches": "x"}, "$.searches must be a list (given 'x')"),
+        ("/v1/search", {"query": "x", "session": "mine"}, "$.session must be an object (given 'mine')"),
+        ("/v1/search", {"query": "x", "weights": "bm25"}, "$.weights must be an object (given 'bm25')"),
+    ],
+)
+def test_a_refusal_speaks_of_json(client: Client, path: str, body: Any, message: str) -> None:
+    """Of lists and objects, not of what they become here."""
+    assert refused(client("POST", path, body), 422)["message"].startswith(message)
+
+
 @pytest.mark.parametrize("body", [b'{"query": "x", "weights": {"bm25": NaN}}', b'{"query": ', b"\xff\xfe", b"not json"])
 def test_what_is_not_json_is_refused(client: Client, body: bytes) -> None:
     """NaN is no JSON."""

@@ -165,3 +165,12 @@ def test_a_session_tells_its_topics_and_what_its_profile_adds(client: Client) ->
     assert body["profile"]["goal"] == "zip archives"
     assert set(body) >= {"pools", "prefetch"}
     assert client("GET", f"/v1/sessions/{session}?as_of=0").json()["profile"]["terms"] == []
+
+
+def test_a_fork_needs_no_body(client: Client) -> None:
+    """Everything of it has a default: a branch of the trunk, now. An empty body elsewhere is told what to send there."""
+    session = begun(client)
+    made = client("POST", f"/v1/sessions/{session}/fork")
+    assert (made.status_code, made.json()) == (201, {"branch": "b2", "parent": "main", "parent_seq": 2})
+    refused = client("POST", f"/v1/sessions/{session}/merge").json()["error"]
+    assert "query" not in refused["hint"]

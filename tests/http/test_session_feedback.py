@@ -101,6 +101,13 @@ def test_feedback_on_unknown_documents_alone_is_404(client: Client) -> None:
     assert len(log(client, session)) == 1
 
 
+def test_the_id_of_a_passage_as_a_document_is_told_where_it_belongs(client: Client) -> None:
+    """Results have both; the hint names the field."""
+    session, page = begun(client)
+    error = say(client, session, ("cite", f"{page[0]}#0"), status=404)
+    assert error["hint"] == f'the id of a passage goes into `passage`: {{"passage": "{page[0]}#0"}}'
+
+
 def test_a_shown_document_that_is_gone_can_still_be_judged(serve: Serve, tmp_path: Path) -> None:
     """The session showed it; whether the collection still has it is another matter."""
     client = serve(tmp_path, documents=True)

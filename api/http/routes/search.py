@@ -33,7 +33,10 @@ def workers_of(request: Request) -> Workers:
     return workers
 
 
-async def payload_of(request: Request) -> Any:
+async def payload_of(request: Request, optional: bool = False) -> Any:
+    """The JSON of the body; where it may be left out, {} without one."""
+    if optional and request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return {}
     return await read_json(request, request.app.state.settings.max_body_bytes)
 
 

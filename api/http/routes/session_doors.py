@@ -59,12 +59,13 @@ async def feedback(request: Request, session_id: str, tenant: str = Depends(tena
 @router.post(
     "/v1/sessions/{session_id}/fork",
     status_code=201,
-    openapi_extra=operation(404, 409, 410, body=ForkRequest, answer="Fork"),
+    openapi_extra=operation(404, 409, 410, body=ForkRequest, optional=True, answer="Fork"),
     summary="Branch a session",
 )
 async def fork(request: Request, session_id: str, tenant: str = Depends(tenant_of)) -> Response:
-    """At any seq that is kept. The branch sees nothing later of its parent, nor its parent of it."""
-    payload = await payload_of(request)
+    """At any seq that is kept. The branch sees nothing later of its parent, nor its parent of it.
+    Without a body: of the trunk, now."""
+    payload = await payload_of(request, optional=True)
     calls = engine_of(request).sessions
     return json_response(await workers_of(request).run(calls.fork, session_id, payload, tenant), 201)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http.auth import tenant_of
-from api.http.bodies import read_json
 from api.http.openapi import operation
-from api.http.routes.search import engine_of, json_response, workers_of
+from api.http.routes.search import engine_of, json_response, payload_of, workers_of
 from api.requests import SessionRequest
 
 router = APIRouter(tags=["sessions"])
@@ -21,8 +20,7 @@ router = APIRouter(tags=["sessions"])
 )
 async def create(request: Request, tenant: str = Depends(tenant_of)) -> Response:
     """A search creates its session by itself; this one is for an id or an objective before the first query."""
-    empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
-    payload = {} if empty else await read_json(request, request.app.state.settings.max_body_bytes)
+    payload = await payload_of(request, optional=True)
     body = await workers_of(request).run(engine_of(request).sessions.create, payload, tenant)
     return json_response(body, 201)
 
