@@ -19,6 +19,7 @@ from api.batch_requests import Asked, naming
 from api.errors import DeadlineError
 from api.requests import SearchRequest, mint_request_id
 from api.retries import claim_or_replay, held
+from api.session_budget import cost_of, together
 from api.session_door import Reply, degrade, deleted, draft_of, session_body, state_for, tell, tell_of_session, unmarked
 from ranking.types import SessionState
 from sessions.errors import SessionStoreError
@@ -70,7 +71,7 @@ class BatchDoor:
         batch = _Batch(asked, run(asked, state), session_id)
         for each in batch.answered:
             tell_of_session(each.entry.outcome.body, session_id, expired, snapshot, first.objective)
-        drafts = batch.drafts(state, body)
+        drafts = batch.drafts(state, body, snapshot)
         committed = store.commit(
             tenant,
             session_id,
@@ -121,12 +122,12 @@ class _Batch:
                 what = f"{many} results" if many > 1 else "1 result"
                 tell(outcome.body, MOVED, f"{what} of this search serve others of the batch better and stand there")
 
-    def drafts(self, state: SessionState, body: str) -> list[Draft]:
+    def drafts(self, state: SessionState, body: str, snapshot: Snapshot | None) -> list[Draft]:
         """One event for each answer, in the order of the request."""
         drafts = []
         for each in self.answered:
             each.new, each.best_new = gain(state, unmarked(each.entry.outcome))
-            drafts.append(draft_of(each.request, each.entry.outcome, body, each.new, each.best_new))
+            drafts.append(draft_of(each.request, each.entry.outcome, body, each.new, each.best_new, snapshot))
         return drafts
 
     def bytes(self, last: int | None = None, snapshot: Snapshot | None = None) -> bytes:
@@ -138,13 +139,16 @@ class _Batch:
         written: list[dict[str, Any]] = [
             {} if isinstance(entry, Entry) else _missed(entry, number) for number, entry in enumerate(self._entries)
         ]
+        cost = together(cost_of(each.entry.outcome, snapshot) for each in self.answered)
         for each in self.answered:
             outcome = each.entry.outcome
             stubs = [{**stub, "shown_at": seqs.get(stub["search"])} for stub in each.entry.stubs]
             outcome.body["session"] = None
             if last:
                 seq = seqs[each.number]
-                outcome.body["session"] = session_body(seq, snapshot, each.request, outcome, each.new, each.best_new)
+                outcome.body["session"] = session_body(
+                    seq, snapshot, each.request, outcome, each.new, each.best_new, cost
+                )
             body = {**outcome.body, "stubs": [*outcome.body["stubs"], *stubs], "notices": [*outcome.body["notices"]]}
             if last == 0:
                 tell(body, "session_deleted", deleted(self.session_id or ""))

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -126,6 +126,9 @@ class SessionRequest(Model):
     session_id: SessionId | None = None
     objective: str | None = Field(None, max_length=MAX_QUERY_CHARACTERS)
     keep: bool = Field(False, description="it lives until it is deleted")
+    budget: dict[Literal["calls", "results", "tokens"], Annotated[float, Field(gt=0, le=1e12)]] = Field(
+        default_factory=dict, description="what its searches may take together; spent, it is advice to stop"
+    )
 
 
 class CrawlRequest(Model):

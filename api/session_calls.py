@@ -44,7 +44,13 @@ class SessionCalls:
         """An empty session. Raises SessionExists."""
         request = read_request(SessionRequest, payload)
         with in_body():
-            session = self._store.create(tenant, request.session_id, objective=request.objective, keep=request.keep)
+            session = self._store.create(
+                tenant,
+                request.session_id,
+                objective=request.objective,
+                budget={str(name): amount for name, amount in request.budget.items()},
+                keep=request.keep,
+            )
         return {"session_id": session.id, **_dates(session)}
 
     def list(self, tenant: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from api import log
 from api.requests import SearchRequest
 from api.retries import claim_or_replay, held
 from api.search import Outcome
+from api.session_budget import advice, cost_of, left_after
 from ranking.types import SessionState, Shown
 from sessions.errors import SessionStoreError
 from sessions.events import Draft
@@ -78,7 +79,7 @@ class SessionDoor:
         outcome.body["session_id"] = session_id
         outcome.resolved["session_id"] = session_id
         outcome.resolved["why"] = None  # free reasoning is encoded with the query and never stored, nor are these bytes
-        draft = draft_of(request, outcome, body, new, best_new)
+        draft = draft_of(request, outcome, body, new, best_new, snapshot)
 
         def answer(seq: int) -> bytes:
             """A store may ask more than once."""
@@ -116,7 +117,9 @@ def unmarked(outcome: Outcome) -> list[Shown]:
     return [shown for shown in outcome.shown if shown.document not in marked]
 
 
-def draft_of(request: SearchRequest, outcome: Outcome, body: str, new: int, best_new: float) -> Draft:
+def draft_of(
+    request: SearchRequest, outcome: Outcome, body: str, new: int, best_new: float, snapshot: Snapshot | None
+) -> Draft:
     """What the log keeps of a search. `body`: the hash of the request as sent. A probe is a note: it showed nothing, so
     it counts neither as a call nor for what calls brought."""
     probed = request.effort == "probe"
@@ -134,6 +137,7 @@ def draft_of(request: SearchRequest, outcome: Outcome, body: str, new: int, best
         new=new,
         best_new=best_new,
         drifted=outcome.drifted,
+        cost=cost_of(outcome, snapshot),
     )
 
 
@@ -166,16 +170,23 @@ def deleted(session_id: str) -> str:
 
 
 def session_body(
-    seq: int, snapshot: Snapshot | None, request: SearchRequest, outcome: Outcome, new: int, best_new: float
+    seq: int,
+    snapshot: Snapshot | None,
+    request: SearchRequest,
+    outcome: Outcome,
+    new: int,
+    best_new: float,
+    cost: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """The `session` of an answer."""
+    """The `session` of an answer. `cost`: of the whole commit, where it is of more than this answer."""
     shown = len(outcome.shown)
     progress = snapshot.progress(request.reader, request.branch) if snapshot else None
     probed = request.effort == "probe"
     whole = not probed or outcome.body["probe"]["exact"]  # a part of the candidates cannot tell that none is left
     is_exhausted = whole and exhausted(outcome.ranking.unseen, request.max_results)
     rule = request.session.stop
-    advice = stop(min_new=rule.min_new, min_gain=rule.min_gain, new=new, best_new=best_new, exhausted=is_exhausted)
+    ruled = stop(min_new=rule.min_new, min_gain=rule.min_gain, new=new, best_new=best_new, exhausted=is_exhausted)
+    left = left_after(snapshot, cost_of(outcome, snapshot) if cost is None else cost)
     return {
         "seq": seq,
         "snapshot_seq": snapshot.seq if snapshot else 0,
@@ -185,6 +196,6 @@ def session_body(
         "new": new,
         "served_from": outcome.served_from,
         "profile_terms": list(outcome.profile_terms),
-        "budget_left": snapshot.budget_left() if snapshot else None,
-        "stop": None if probed else advice,
+        "budget_left": left,
+        "stop": advice(None if probed else ruled, left),
     }
