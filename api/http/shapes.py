@@ -22,6 +22,14 @@ def _list(of: Schema) -> Schema:
     return {"type": "array", "items": of}
 
 
+def _said(of: Schema, description: str) -> Schema:
+    return {**of, "description": description}
+
+
+def _maybe(of: Schema) -> Schema:
+    return {"oneOf": [{"type": "null"}, of]}
+
+
 def _table(of: Schema) -> Schema:
     return {"type": "object", "additionalProperties": of}
 
@@ -65,6 +73,38 @@ _PAGE: Final[Schema] = {
 }
 _PASSAGE: Final[Schema] = {"id": _TEXT, "text": _TEXT, "heading": _TEXT, "start": _WHOLE, "end": _WHOLE}
 
+_SEEN: Final = _said(
+    _maybe(_object({"seq": _WHOLE, "rank": _WHOLE, "by": _list(_TEXT)})),
+    "null: nobody in the session was shown it; `seq`: the call that first showed it to this reader, 0 for none; `by`: "
+    "other readers who were",
+)
+_LEARNED: Final = _object(
+    {"term": _TEXT, "weight": _NUMBER, "says": _NUMBER, "from": {"enum": ["goal", "feedback"]}},
+    {"documents": _list(_TEXT)},
+)
+_SESSION: Final[Schema] = {
+    **_object(
+        {
+            "seq": _said(_WHOLE, "of this call's event in the log"),
+            "snapshot_seq": _said(_WHOLE, "the last event that this call knew"),
+            "exhausted": _said(
+                _TRUTH, "fewer unseen documents were found, at this `k`, than a page takes; of a probe only when exact"
+            ),
+            "low_yield": _said(_TRUTH, "this call and the one before brought little new, and that was weak"),
+            "shown_before": _said(_WHOLE, "results that this reader had been shown as they are now, or a copy of them"),
+            "new": _said(_WHOLE, "the other results; both are 0 for a probe, which shows nothing"),
+            "served_from": _said({"enum": ["index", "cache", "prefetch", "pool"]}, "where the candidates came from"),
+            "profile_terms": _list(_LEARNED),
+            "budget_left": {"type": ["object", "null"]},
+            "stop": _said(
+                _maybe(_object({"now": _TRUTH, "reason": _MAYBE_TEXT})),
+                "of the request's `session.stop`; null: no rule",
+            ),
+        }
+    ),
+    "type": ["object", "null"],
+    "description": "null: the call was not recorded",
+}
 _HIT: Final = _object(
     {
         "rank": _WHOLE,
@@ -75,9 +115,11 @@ _HIT: Final = _object(
         "found_by": {**_table(_WHOLE), "description": "retriever -> rank in its list"},
         "stateless_rank": _WHOLE,
         "terms_missing": _list(_TEXT),
+        "seen": _SEEN,
+        "updated": _said(_TRUTH, "its content is another than what was shown: it counts as new"),
         "moves": _list(_TEXT),
     },
-    {"metadata": {"type": "object"}, **_ACCOUNT},
+    {"filetype": _MAYBE_TEXT, "metadata": {"type": "object"}, **_ACCOUNT},
 )
 _PROBE: Final = _object(
     {
@@ -91,6 +133,95 @@ _PROBE: Final = _object(
     }
 )
 _STAGE: Final = _object({"name": _TEXT, "ms": _NUMBER}, {"in": _WHOLE, "out": _WHOLE, "postings": _WHOLE})
+
+_SHOWN: Final = _object(
+    {
+        "document": _TEXT,
+        "url": _MAYBE_TEXT,
+        "title": _TEXT,
+        "rank": _WHOLE,
+        "score": _NUMBER,
+        "passages": _list(_WHOLE),
+        "content_hash": _TEXT,
+        "cluster": _TEXT,
+    }
+)
+_EVENT: Final = _object(
+    {
+        "seq": _WHOLE,
+        "at": _TEXT,
+        "branch": _TEXT,
+        "reader": _TEXT,
+        "kind": {"enum": ["search", "open", "cite", "reject", "note"]},
+        "snapshot_seq": _WHOLE,
+    },
+    {
+        "query": _TEXT,
+        "generation": _MAYBE_TEXT,
+        "new": _WHOLE,
+        "shown": _list(_SHOWN),
+        "drifted": _said(_TRUTH, "it began a new topic: its profile was switched off"),
+        "stubs": _list(_object({"id": _TEXT, "shown_at": _MAYBE_WHOLE, "rank_now": _WHOLE})),
+        "request": {"type": "object"},
+        "document": _MAYBE_TEXT,
+        "passage": _MAYBE_WHOLE,
+        "note": _TEXT,
+        "cost": _table(_NUMBER),
+    },
+)
+_MERGED: Final = _list(_object({"from": _TEXT, "upto": _WHOLE, "at": _WHOLE}))
+_READ_BACK: Final = _object(
+    {
+        "session": _object(
+            {
+                "id": _TEXT,
+                "created": _TEXT,
+                "expires": _said(_MAYBE_TEXT, "null: when it is deleted"),
+                "keep": _TRUTH,
+                "seq": _WHOLE,
+                "folded": _said(_WHOLE, "events up to it are only in `seen` and `profile`"),
+                "first_query": _MAYBE_TEXT,
+                "objective": _MAYBE_TEXT,
+                "budget": {"type": ["object", "null"]},
+                "budget_left": {"type": ["object", "null"]},
+            }
+        ),
+        "branches": _list(_object({"id": _TEXT, "parent": _MAYBE_TEXT, "parent_seq": _MAYBE_WHOLE, "merged": _MERGED})),
+        "events": _list(_EVENT),
+        "seen": _said(
+            _table(
+                _list(
+                    _object(
+                        {
+                            "document": _TEXT,
+                            "seq": _WHOLE,
+                            "rank": _WHOLE,
+                            "calls_ago": _WHOLE,
+                            "passages": _list(_WHOLE),
+                            "by": _list(_TEXT),
+                        }
+                    )
+                )
+            ),
+            "reader -> what it was shown, as far as the trunk knows",
+        ),
+        "profile": _object(
+            {"goal": _MAYBE_TEXT, "feedback": _list({"type": "object"}), "terms": _maybe(_list(_LEARNED))}
+        ),
+        "segments": _list(
+            _object({"first_seq": _WHOLE, "branch": _TEXT, "reader": _TEXT, "goal": _TEXT, "queries": _list({})})
+        ),
+        "pools": _object({"warm": _list({"type": "object"}), "recalls": _table(_WHOLE)}),
+        "prefetch": _object(
+            {
+                **dict.fromkeys(("issued", "dropped", "used", "late"), _WHOLE),
+                **dict.fromkeys(("cpu_ms", "wasted_cpu_ms", "saved_ms"), _NUMBER),
+                **{name: _maybe(_NUMBER) for name in ("cpu_share", "coverage", "precision", "timeliness")},
+            }
+        ),
+        "predictors": _table(_object({"trials": _WHOLE, "hits": _WHOLE, "belief": _NUMBER, "on": _TRUTH})),
+    }
+)
 
 SHAPES: Final[dict[str, Schema]] = {
     "Answer": _object(
@@ -107,7 +238,7 @@ SHAPES: Final[dict[str, Schema]] = {
             ),
             "resolved": _RESOLVED,
             "query": _QUERY,
-            "session": {"type": ["object", "null"]},
+            "session": _SESSION,
             "follow_ups": _list(
                 _object({"query": _TEXT, "why": _TEXT, "covers": _TEXT, "new_expected": _WHOLE, "prefetched": _TRUTH})
             ),
@@ -135,9 +266,8 @@ SHAPES: Final[dict[str, Schema]] = {
     ),
     "Feedback": _object({"session_id": _TEXT, "seq": _WHOLE, "accepted": _WHOLE, "notices": _NOTICES}),
     "Fork": _object({"branch": _TEXT, "parent": _TEXT, "parent_seq": _WHOLE}),
-    "Merge": _object(
-        {"session_id": _TEXT, "branch": _TEXT, "merged": _list(_object({"from": _TEXT, "upto": _WHOLE, "at": _WHOLE}))}
-    ),
+    "Merge": _object({"session_id": _TEXT, "branch": _TEXT, "merged": _MERGED}),
+    "Session": _READ_BACK,
     "Plan": _object(
         {
             "resolved": _RESOLVED,

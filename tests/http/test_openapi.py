@@ -163,6 +163,29 @@ def test_an_operation_says_what_it_reads_answers_and_refuses_with(place: tuple[s
         assert ("404" in described["responses"]) >= ("{" in path and method != "put")
 
 
+def test_every_field_that_a_session_adds_is_in_the_document(served: Client) -> None:
+    """Of an answer, of its hits, and of a session that is read back, with what the bare numbers mean."""
+    shapes = served.app.openapi()["components"]["schemas"]
+    said = shapes["Answer"]["properties"]["session"]
+    served.search("zip archives", session_id="told", objective="archives")
+    answer = served.search("tar archives", session_id="told", session={"stop": {"min_new": 1}})
+    assert set(answer["session"]) == set(said["properties"]) == set(said["required"])
+    assert {name for name, field in said["properties"].items() if "description" in field} >= {
+        "snapshot_seq", "exhausted", "low_yield", "shown_before", "new", "served_from", "stop",
+    }  # fmt: skip
+    hit = shapes["Answer"]["properties"]["results"]["items"]["properties"]
+    assert set(answer["results"][0]) <= set(hit)
+    assert set(hit["seen"]["oneOf"][1]["properties"]) == set(
+        next(one["seen"] for one in answer["results"] if one["seen"])
+    )
+    back, shape = served("GET", "/v1/sessions/told").json(), shapes["Session"]["properties"]
+    assert set(back) == set(shape)
+    for name in ("session", "prefetch", "pools"):
+        assert set(back[name]) == set(shape[name]["properties"]), name
+    assert set(back["events"][0]) <= set(shape["events"]["items"]["properties"])
+    assert set(back["seen"]["main"][0]) == set(shape["seen"]["additionalProperties"]["items"]["properties"])
+
+
 def test_nothing_is_named_that_is_not_there() -> None:
     """Every $ref leads somewhere; every refusal is one of the table; a document has the fields that an ingest reads."""
     text = json.dumps(DOCUMENT)

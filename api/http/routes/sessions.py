@@ -31,7 +31,9 @@ async def listing(request: Request, tenant: str = Depends(tenant_of)) -> Respons
     return json_response(await workers_of(request).run(engine_of(request).sessions.list, tenant))
 
 
-@router.get("/v1/sessions/{session_id}", openapi_extra=operation(404, 410), summary="Read a session back")
+@router.get(
+    "/v1/sessions/{session_id}", openapi_extra=operation(404, 410, answer="Session"), summary="Read a session back"
+)
 async def read(
     request: Request, session_id: str, as_of: int | None = Query(None, ge=0), tenant: str = Depends(tenant_of)
 ) -> Response:
