@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from api.requests import Address, DocumentId, Identifier, SearchRequest, holds
 from ranking.params import MAX_QUERY_CHARACTERS, FilterParams, Model
+from ranking.query import NOT_BLANK
 
 Text = Annotated[str, Field(max_length=MAX_QUERY_CHARACTERS)]
 
@@ -79,7 +80,7 @@ class TermsRequest(Model):
 class RecallRequest(Model):
     """`POST /v1/recall`: how much the approximate search finds of the exact one, on sampled or given queries."""
 
-    queries: tuple[Text, ...] = Field(
+    queries: tuple[Annotated[Text, Field(json_schema_extra={"pattern": NOT_BLANK})], ...] = Field(
         (), max_length=200, description="empty: titles of the collection, the same each time"
     )
     num: int = Field(20, ge=1, le=200, description="how many titles, when no queries are given")

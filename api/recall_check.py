@@ -7,6 +7,7 @@ every term of every document. Times are of searching alone: queries are embedded
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from api.preparing import Stopwatch, prepare
 from api.requests import SearchRequest
 from ranking.params import MAX_QUERY_CHARACTERS, Params
 from ranking.ports import SearchIndex
+from ranking.query import NOT_BLANK
 from ranking.signals.input import SignalInput
 from ranking.signals.lexical import bm25
 from ranking.types import Notice, Plan, SessionState
@@ -79,7 +81,7 @@ def recall_check(request: RecallRequest, index: SearchIndex, vectors: QueryVecto
     """JSON-ready; `dense` and `lexical` are null where the collection, or the server, has nothing to compare. Of the
     collection's titles `num` are sampled, or all that there are, which a notice says; `queries` counts them."""
     for place, query in enumerate(request.queries):
-        if not query.strip():
+        if not re.search(NOT_BLANK, query):
             raise InvalidRequestError(
                 "a query of blanks asks nothing", path=f"$.queries[{place}]", hint="leave queries out to sample titles"
             )
