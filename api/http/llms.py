@@ -18,8 +18,9 @@ def llms_text() -> str:
 ## Search
 
 POST /v1/search with {{"query": "..."}}. Queries may have 8,000 characters; long, exact questions are welcome.
-Send back the `session_id` you get: results shown before move down (and stand in `stubs`), so that each page
-brings something new. Send a `request_id` to make a retry safe. `"session": {{"record": false}}` is a stateless call.
+Send back the `session_id` you get: results shown before move down (and stand in `stubs`), so that pages bring
+what is new (`session.new` counts it). Send a `request_id` to make a retry safe. `"session": {{"record": false}}` is a
+stateless call.
 
 Useful fields: `max_results` (1-100), `filters` (include_sites, exclude_sites, after, before, languages, filetypes,
 url_prefixes), `weights` (per signal; "*" sets all others), `content` (passages, max_chars_per_result,

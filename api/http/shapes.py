@@ -98,7 +98,7 @@ _SESSION: Final[Schema] = {
             "budget_left": {"type": ["object", "null"]},
             "stop": _said(
                 _maybe(_object({"now": _TRUTH, "reason": _MAYBE_TEXT})),
-                "of the request's `session.stop`; null: no rule",
+                "by the request's `session.stop`, or a spent budget; null: neither",
             ),
         }
     ),
