@@ -70,7 +70,7 @@ class Engine:
         self.models = Models(settings.data / MODELS_FOLDER, settings.cross_encoder)
         self.searches = Searches(settings, self._collections, self._vectors, self.models, self._store)
         self.calls = self.searches.calls
-        self.sessions = SessionCalls(self._store, self._collections.open, self.searches.again, self.calls)
+        self.sessions = SessionCalls(self._store, self._collections.open, self.searches)
         self._crawls = CrawlJobs(settings)
         self._profiles = ProfileStore(settings.data / PROFILES_FOLDER)
         self._samples = Samples()

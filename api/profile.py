@@ -13,21 +13,26 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from hashlib import blake2b
 from typing import Any, Final
 
 from api.embeddings import QueryVectors
 from api.likely import Likely, neutral, of_order, of_pages, of_text, tells, words_of
 from api.preparing import Prepared
+from api.requests import SearchRequest
 from ranking.pipeline import Ordered
 from ranking.ports import SearchIndex
-from ranking.profile import best_found, drifts, masses, share_of
+from ranking.profile import best_found, bounded, drifts, masses, share_of
 from ranking.text import tokenize
 from ranking.types import Evidence, Influence, SessionState
 
 KEPT: Final = 512
 """Goals and sets of pages: some 100 scores and words each, 15 KB."""
 
-Key = tuple[Any, ...]
+KEY_BYTES: Final = 16
+
+Key = tuple[str, bytes]
+"""A scope, and what all the rest hashes to: requests may be long, and what was asked is nobody's to keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +64,18 @@ class Profiler:
         goal, pages, mass = Likely(), Likely(), dict[str, float]()
         if session.goal and settings.goal_weight and session.goal != request.query:
             make = partial(of_text, session.goal, base, index, self._vectors, now)
-            goal = self._likely((*key, session.goal), make)
+            goal = self._likely(_with(key, session.goal), make)
         if session.marks and settings.feedback_weight:
             mass = masses(session.marks, partial(_site, index))
             shown = tuple((document, _passages(session, document)) for document in mass)
             make = partial(of_pages, mass, base, index, session, now)
-            pages = self._likely((*key, tuple(mass.items()), shown), make) if mass else pages
+            pages = self._likely(_with(key, tuple(mass.items()), shown), make) if mass else pages
         own, best = words_of(prepared.plan), best_found(evidence)
         asked = frozenset().union(*map(_tokens, (session.goal, *session.queries)))
         known = {document for document in best if document in goal.gains or document in session.seen}
         drifted = bool(session.queries) and drifts(best, known, own, asked)
         influences: list[Influence] = []
-        terms: list[dict[str, Any]] = []
+        learned: list[tuple[dict[str, float], tuple[str, ...]]] = []
         for name, weight, likely, documents in (
             ("goal", settings.goal_weight, goal, ()),
             ("feedback", settings.feedback_weight * sum(mass.values()), pages, tuple(mass)),
@@ -80,19 +85,26 @@ class Profiler:
             if not share or drifted or drifts(best, likely.gains, own, asked.union(likely.words)):
                 continue
             influences.append(Influence(name, share, likely.gains))
-            each = share * sum(own.values()) / sum(added.values())
-            terms += _terms(name, added, each, documents)
-        return Learned(tuple(influences), tuple(terms), drifted)
+            learned.append((added, documents))
+        kept = bounded(influences)
+        terms: list[dict[str, Any]] = []
+        for influence, (added, documents) in zip(kept, learned, strict=True):
+            each = influence.share * sum(own.values()) / sum(added.values())
+            terms += _terms(influence.name, added, each, documents)
+        return Learned(kept, tuple(terms), drifted)
 
     def remember(self, scope: str, prepared: Prepared, ordered: Ordered, index: SearchIndex) -> None:
         """The first search of a session is the one for its goal."""
         if tells(prepared):
-            key = (*_key(scope, neutral(prepared.request, prepared.plan), index), prepared.request.query)
-            self._likely(key, partial(of_order, prepared, ordered))
+            key = _key(scope, neutral(prepared.request, prepared.plan), index)
+            self._likely(_with(key, prepared.request.query), partial(of_order, prepared, ordered))
 
-    def forget(self) -> None:
+    def forget(self, tenant: str) -> None:
+        """Everything of a tenant: which of it a session left is not known, and all of it can be had again."""
         with self._guard:
-            self._kept.clear()
+            for key in [key for key in self._kept if key[0].startswith(f"{tenant}/")]:
+                del self._kept[key]
+        _tokens.cache_clear()
 
     def _likely(self, key: Key, make: Callable[[], Likely]) -> Likely:
         with self._guard:
@@ -113,8 +125,17 @@ def _tokens(text: str) -> frozenset[str]:
     return frozenset(tokenize(text))
 
 
-def _key(scope: str, base: Any, index: SearchIndex) -> Key:
-    return (scope, index.statistics.generation, base.model_dump_json())
+def _key(scope: str, base: SearchRequest, index: SearchIndex) -> Key:
+    return (scope, _hashed(index.statistics.generation, base.model_dump_json()))
+
+
+def _with(key: Key, *more: Any) -> Key:
+    return (key[0], _hashed(key[1], *more))
+
+
+def _hashed(*parts: Any) -> bytes:
+    """Of tuples of texts and numbers, whose repr tells all of them apart."""
+    return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
 
 
 def _site(index: SearchIndex, document: str) -> str | None:

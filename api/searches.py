@@ -58,6 +58,11 @@ class Searches:
         self.calls.close()
         self.batches.close()
 
+    def forget(self, tenant: str, session_id: str) -> None:
+        """What is in memory of a session that is erased."""
+        self.calls.forget(tenant, session_id)
+        self.profiler.forget(tenant)
+
     def one(self, payload: Any, request: SearchRequest, tenant: str) -> Reply:
         """In its session; `payload` is the request as sent."""
         with self.calls.together(tenant, [request]) as (call,):

@@ -5,40 +5,36 @@ batch_door.py), nor for what a session is (sessions/).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 from api import branches, log, parquet, session_feedback
-from api.batch import Entry
-from api.calls import Calls
-from api.errors import DeadlineError
 from api.export import Rows, What, rows
 from api.replay import Replayed, replay
-from api.requests import SearchRequest, SessionRequest, in_body, read_request
+from api.requests import SessionRequest, in_body, read_request
+from api.searches import Searches
 from api.session_account import profile_terms, segments
 from api.session_door import Reply
 from ranking.ports import SearchIndex
-from ranking.types import SessionState
 from sessions.errors import EventError, SessionStoreError
 from sessions.events import Session
 from sessions.readback import ends, instant, readback
 from sessions.store import History, SessionStore, no_session
 
 OpenIndex = Callable[[str, str, str | None], AbstractContextManager[SearchIndex]]
-RunAgain = Callable[[str, Sequence[SearchRequest], SessionState], Sequence[Entry | DeadlineError]]
 
 
 class SessionCalls:
-    """On one store. `open_index(tenant, collection, generation)` lends an index; `again(tenant, searches, state)` runs
-    searches once more; `calls` knows what is warm. Every call but `trouble` raises SessionStoreError when the store
-    cannot be used, and SessionNotFound for unknown, expired and foreign ids alike."""
+    """On one store. `open_index(tenant, collection, generation)` lends an index; `searches` runs some once more, and
+    knows what is warm. Every call but `trouble` raises SessionStoreError when the store cannot be used, and
+    SessionNotFound for unknown, expired and foreign ids alike."""
 
-    def __init__(self, store: SessionStore, open_index: OpenIndex, again: RunAgain, calls: Calls) -> None:
+    def __init__(self, store: SessionStore, open_index: OpenIndex, searches: Searches) -> None:
         self._store = store
-        self._calls = calls
+        self._searches = searches
         self._open_index = open_index
-        self._again = again
+        self._again = searches.again
 
     def create(self, payload: Any, tenant: str) -> dict[str, Any]:
         """An empty session. Raises SessionExists."""
@@ -66,13 +62,13 @@ class SessionCalls:
         check_seq(history, as_of)
         body = readback(history, as_of=as_of)
         body["profile"]["terms"] = profile_terms(history, as_of, self._again)
-        return {**body, "segments": segments(history, as_of), **self._calls.report(tenant, session_id)}
+        return {**body, "segments": segments(history, as_of), **self._searches.calls.report(tenant, session_id)}
 
     def delete(self, session_id: str, tenant: str) -> None:
         """Erase it."""
         if not self._store.delete(tenant, session_id):
             raise no_session(session_id)
-        self._calls.forget(tenant, session_id)
+        self._searches.forget(tenant, session_id)
 
     def feedback(self, session_id: str, payload: Any, tenant: str) -> Reply:
         """What an agent opened, cited or rejected."""

@@ -4,9 +4,9 @@ the scores of a query's candidates; and whether the query is of the session's to
 The model is q + w0 x (words of the goal that q lacks) + wf x (words of pages that were cited or opened). A sum of words
 is a sum of scores, so the goal is searched once, on its own, and its scores are added to those of every later query:
 what a query alone says stays computed as without a session, and no session's words get into another's pools. Relative
-to 1 for the query, the goal's part weighs w0 x (idf of its other words) / (idf of the query's), and 1 at most: the
-query keeps half. A long query hears less of the goal than one of three words. Where a document is not among the goal's
-best PROFILE_DEPTH nothing is added, and no candidate comes or goes.
+to 1 for the query, the goal's part weighs w0 x (idf of its other words) / (idf of the query's), and 1 at most together
+with that of the feedback: the query keeps half. A long query hears less of the goal than one of three words. Where a
+document is not among the goal's best PROFILE_DEPTH nothing is added, and no candidate comes or goes.
 
 Exposure is no interest: only goal, explicit feedback and rejections count, never what was merely shown, and never what
 a page says of itself, but for the words of pages that were cited. Not for seen pages (seen.py), nor for fetching
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,7 +33,7 @@ from ranking.constants import (
     REJECTED_FACTOR,
 )
 from ranking.signals.input import SignalInput
-from ranking.types import Doubles, Evidence, FeedbackMark, Longs, Mask
+from ranking.types import Doubles, Evidence, FeedbackMark, Influence, Longs, Mask
 
 PREFIX = "session:"
 """Of the entries in `contributions`: session:goal, session:feedback, session:reject."""
@@ -44,6 +45,12 @@ POSITIVE: Mapping[str, float] = {"open": 1.0, "cite": CITED_MASS}
 def share_of(weight: float, idf_added: float, idf_own: float) -> float:
     """How much of an influence a query gets, in [0, 1]; 0 where either has no word that says anything."""
     return min(1.0, weight * idf_added / idf_own) if idf_own > 0 and idf_added > 0 else 0.0
+
+
+def bounded(influences: Sequence[Influence]) -> tuple[Influence, ...]:
+    """The same, less of each alike where together they would weigh more than the query: that keeps half."""
+    whole = math.fsum(one.share for one in influences)
+    return tuple(replace(one, share=one.share / whole) if whole > 1.0 else one for one in influences)
 
 
 def gains_of(ids: Sequence[str], order: Longs, scores: Doubles) -> dict[str, float]:

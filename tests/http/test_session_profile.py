@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from api.profile import Profiler
 from tests.http.conftest import Client, ids
 
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -142,12 +143,37 @@ def test_memory_changes_no_answer(client: Client) -> None:
     """What is likely for a goal is computed anew when it was forgotten."""
     in_session(client, GOAL, "one")
     warm = in_session(client, "crane", "one")
-    client.app.state.engine.searches.profiler.forget()
+    client.app.state.engine.searches.profiler.forget("default")
     in_session(client, GOAL, "two")
-    client.app.state.engine.searches.profiler.forget()
+    client.app.state.engine.searches.profiler.forget("default")
     cold = in_session(client, "crane", "two")
     assert cold["results"] == warm["results"]
     assert cold["session"]["profile_terms"] == warm["session"]["profile_terms"]
+
+
+def test_nothing_of_a_goal_outlives_its_session(client: Client) -> None:
+    """DELETE erases what was computed for it, too; nor is any text kept while it lives."""
+    in_session(client, "crane", objective=GOAL)
+    kept = client.app.state.engine.searches.profiler._kept
+    assert kept
+    assert "machine" not in repr(list(kept))
+    assert client("DELETE", "/v1/sessions/s").status_code == 204
+    assert not kept
+
+
+def test_goal_and_feedback_together_leave_the_query_half(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long objective and cited pages of several sites, against one word."""
+    shares = []
+    learned = Profiler.learned
+    monkeypatch.setattr(Profiler, "learned", lambda *given: shares.append(made := learned(*given)) or made)
+    weights = {"goal_weight": 0.3, "feedback_weight": 0.3, "on_repeat": "continue"}
+    in_session(client, "crane", objective=GOAL)
+    events = [{"kind": "cite", "document": name} for name in ("crane-machine", "hoist", "excavator")]
+    assert client("POST", "/v1/sessions/s/feedback", {"events": events}).status_code == 200
+    answer = in_session(client, "crane", session=weights)
+    assert [one.name for one in shares[-1].influences] == ["goal", "feedback"]
+    assert sum(one.share for one in shares[-1].influences) <= 1 + 1e-12
+    assert {one["from"] for one in answer["session"]["profile_terms"]} == {"goal", "feedback"}
 
 
 def test_a_page_that_praises_itself_changes_nothing(client: Client) -> None:

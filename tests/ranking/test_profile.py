@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ranking.constants import CONSTANTS, MAX_DOCUMENT_MASS, MAX_SITE_MASS, PROFILE_DEPTH
 from ranking.pipeline import order, rank
-from ranking.profile import best_found, drifts, gains_of, masses, share_of
+from ranking.profile import best_found, bounded, drifts, gains_of, masses, share_of
 from ranking.types import FeedbackMark, Influence, Ranking, SessionState
 from tests.ranking.evidence import NOW, Page, build, params, seen, session_of
 
@@ -29,6 +29,15 @@ GOAL = Influence("goal", 0.5, {"b": 2.0, "c": 0.1, "elsewhere": 9.0})
 def search(state: SessionState, pages: Sequence[Page] = PAGES, **fields: Any) -> Ranking:
     plan, evidence = build(list(pages), "red fox")
     return rank(plan, evidence, params(**fields), state, NOW)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [((), ()), ((0.4, 0.6), (0.4, 0.6)), ((1.0, 1.0), (0.5, 0.5)), ((0.9, 0.3), (0.75, 0.25))]
+)
+def test_influences_together_weigh_no_more_than_the_query(given: tuple[float, ...], kept: tuple[float, ...]) -> None:
+    """Each gives way alike; below that nothing changes."""
+    made = bounded([Influence("goal", share, {"a": 1.0}) for share in given])
+    assert [one.share for one in made] == pytest.approx(list(kept))
 
 
 # ---------------------------------------------------------------- what it adds
