@@ -80,7 +80,11 @@ class Calls:
             return PooledIndex(index, self._cellar, scope, Terms(going_on=going_on, guess=task.owner))
 
         going_on()
-        return self._guess(task, over)
+        key = self._guess(task, over)
+        if key is not None and not self._warmth.knows(task.owner):  # it was erased while the guess ran
+            self._cellar.pools.forget(task.owner, [key])
+            return None
+        return key
 
 
 class Call:
@@ -102,13 +106,14 @@ class Call:
         recorded = outcome is not None and outcome.body["session"] is not None
         return outcome.body["session_id"] if outcome is not None and recorded else None
 
-    def over(self, index: SearchIndex) -> PooledIndex:
-        """The index over the pools. A stateless call leaves and takes nothing, and joins what is in flight."""
+    def over(self, index: SearchIndex, session: SessionState) -> PooledIndex:
+        """The index over the pools. A stateless call leaves and takes nothing, and joins what is in flight. Of a
+        session that has no log nothing is warm, whatever an earlier one of its id left."""
         request = self.request
         budget, settings = request.budget, request.session
         keep = settings.record and settings.reuse != "off" and bool(index.statistics.documents)
         here = Scope(self._tenant, request.collection, index.statistics.generation)
-        self.pools = self._pools(here) if keep else ()
+        self.pools = self._pools(here) if keep and session.snapshot_seq else ()
         self._index = PooledIndex(
             index,
             self._calls._cellar,
@@ -155,6 +160,8 @@ class Call:
         session_id = self.session_id
         if session_id is None or self.request.effort == "probe" or self.request.session.reuse == "off":
             return []
+        if outcome.body["session"]["seq"] == 1:  # an earlier session of this id has expired, or was erased elsewhere
+            calls.forget(self._tenant, session_id)
         owner, top = (self._tenant, session_id), [hit["id"] for hit in outcome.body["results"]]
         cpu_ms = (time.thread_time() - self._begun[1]) * 1_000
         if index.thread != self._thread:  # of a batch, whose searches run in threads of their own

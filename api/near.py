@@ -61,14 +61,14 @@ def jaccard(one: Iterable[str], other: Iterable[str]) -> float:
 
 def nearest(plan: Plan, pools: Iterable[Pool]) -> Pool | None:
     """The pool of the greatest overlap, the latest of equals."""
-    there = [(pool, pool.plan.vector) for pool in pools if pool.plan.vector is not None]
+    there = [(pool, pool.vector) for pool in pools if pool.vector is not None]
     if plan.vector is None or not there:
         return None
     cosines = np.array([vector for _, vector in there]) @ plan.vector
     tokens, signs = frozenset(tokenize(plan.query.text)), signs_of(plan.query.text)
     best, found = 0.0, None
     for row in np.flatnonzero(cosines >= NEAR_COSINE).tolist():
-        text = there[row][0].plan.query.text
+        text = there[row][0].text
         overlap = jaccard(tokens, tokenize(text))
         if overlap >= NEAR_JACCARD and overlap > best and signs_of(text) == signs:
             best, found = overlap, there[row][0]

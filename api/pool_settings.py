@@ -20,6 +20,12 @@ WARM_SESSIONS: Final = 10_000
 PAGES_OF_PASSAGES: Final = 4
 """Pages per pool whose passages stay compared with the query: a session's next page differs from the stateless one."""
 
+TEXTS_OF_A_POOL: Final = 64
+"""Ways to write one query that are told apart, 0.1 KB each; all others count as normalised."""
+
+TOUCHED: Final = 128
+"""Pools of a session, beyond which those that are gone are no longer remembered, for its DELETE: 0.1 KB each."""
+
 SHARED_BYTES: Final = 1_000
 """Of a pool, page or passage beside its arrays and texts: Python's own objects, rounded up."""
 

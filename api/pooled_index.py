@@ -187,9 +187,7 @@ class PooledIndex:
         return known
 
     def _hit(self, pool: Pool, plan: Plan) -> Served:
-        text = text_key(plan.query.text)
-        tier: Tier = "exact" if text in pool.texts else "normalised"
-        pool.texts.add(text)
+        tier: Tier = "exact" if pool.answered(text_key(plan.query.text)) else "normalised"
         return Served(pool.key, tier, pool.made_ms, self._guess_of(pool))
 
     def _guess_of(self, pool: Pool) -> Guess | None:
@@ -247,7 +245,7 @@ class PooledIndex:
         if landed:
             known.served.append(self._hit(pool, plan))
             return evidence
-        pool.texts.add(text_key(plan.query.text))
+        pool.answered(text_key(plan.query.text))
         if led:
             known.served.append(Served(pool.key, "miss"))
         else:

@@ -19,7 +19,14 @@ from typing import Any, Final
 import numpy as np
 
 from api.pool_keys import Key, Scope
-from api.pool_settings import COLUMNS_READ, NEAR_LOOKED_AT, PAGES_OF_PASSAGES, PINNED_SHARE, SHARED_BYTES
+from api.pool_settings import (
+    COLUMNS_READ,
+    NEAR_LOOKED_AT,
+    PAGES_OF_PASSAGES,
+    PINNED_SHARE,
+    SHARED_BYTES,
+    TEXTS_OF_A_POOL,
+)
 from ranking.types import Evidence, Floats, PassageEvidence, Plan, Stage
 
 Columns = dict[str, np.ndarray[Any, Any]]
@@ -51,12 +58,14 @@ class Attributes(Mapping[str, np.ndarray[Any, Any]]):
 
 @dataclass(slots=True, eq=False)
 class Pool:
-    """One recall. `texts`: keys of the queries that it answered; `guess`: who guessed it, until it is of use."""
+    """One recall. `text`, `vector`: of the query that it was made for; nothing else of its plan, for filters may be
+    long. `texts`: keys of queries that it answered; `guess`: who guessed it, until it is of use."""
 
     key: Key
     frame: Key
     scope: Scope
-    plan: Plan
+    text: str
+    vector: Floats | None
     evidence: Evidence  # without attributes, and with `tf` as it is kept
     columns: Columns
     made_ms: float  # wall time until the evidence was there: about what a repeat saves
@@ -74,7 +83,16 @@ class Pool:
             kept += positions.offsets.nbytes + positions.term.nbytes + positions.position.nbytes
         kept += max(0, COLUMNS_READ - len(self.columns)) * 8 * self.evidence.size
         read = sum(one.cosine.nbytes * 3 for page in self.passages.values() for one in page)
-        return kept + read + sys.getsizeof(self.evidence.ids) + 2 * SHARED_BYTES  # the ids themselves are the index's
+        asked = sys.getsizeof(self.text) + (0 if self.vector is None else self.vector.nbytes)
+        ids = sys.getsizeof(self.evidence.ids)  # the ids themselves are the index's
+        return kept + read + asked + ids + 2 * SHARED_BYTES
+
+    def answered(self, text: Key) -> bool:
+        """Whether it answered this very text before; from now on it did."""
+        before = text in self.texts
+        if len(self.texts) < TEXTS_OF_A_POOL:
+            self.texts.add(text)
+        return before
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -112,8 +130,7 @@ def pool_of(
     columns: Columns = {name: evidence.attributes[name] for name in SESSION_COLUMNS if name in evidence.attributes}
     live = replace(evidence, attributes=Attributes(columns, lambda: evidence.attributes))
     kept = replace(evidence, tf=_small(evidence.tf), attributes={}, stages=())
-    light = replace(plan, number_scales={})
-    return Pool(key, frame, scope, light, kept, columns, made_ms), live
+    return Pool(key, frame, scope, plan.query.text, plan.vector, kept, columns, made_ms), live
 
 
 def _small(tf: Floats) -> np.ndarray[Any, Any]:

@@ -109,7 +109,7 @@ class Searches:
         surrounding, now = self._surrounding(tenant, request, likenesses), newest(index)
         if call is None:
             return find(request, index, self._vectors, session, now, surrounding, minimum)
-        pooled = call.over(index)
+        pooled = call.over(index, session)
         if request.effort == "probe":
             return probe(request, pooled, self._vectors, session, now, surrounding, call.pools)
         return find(request, pooled, self._vectors, session, now, surrounding, minimum)

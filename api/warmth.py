@@ -20,6 +20,7 @@ from api.pool_settings import (
     MATCHING_JACCARD,
     MATCHING_TOP,
     PREFETCH_SHARE,
+    TOUCHED,
     TRANSITIONS,
     WARM_SESSIONS,
 )
@@ -106,6 +107,7 @@ class _Warm:
     first: tuple[Key, ...] = ()
     latest: deque[tuple[Key, ...]] = field(default_factory=lambda: deque(maxlen=LATEST_CALLS))
     touched: dict[Key, None] = field(default_factory=dict)
+    most_touched: int = TOUCHED
     tiers: Counter[str] = field(default_factory=Counter)
     trials: list[_Trial] = field(default_factory=list)
     guessed: OrderedDict[Key, Key] = field(default_factory=OrderedDict)  # text of a guess -> its pool
@@ -152,7 +154,7 @@ class Warmth:
             used = tuple(dict.fromkeys(each.key for each in served))
             warm.first = warm.first or used
             warm.latest.append(used)
-            warm.touched.update(dict.fromkeys(used))
+            self._touch(warm, used)
             warm.tiers.update(each.tier for each in served)
             warm.account.cpu_ms += cpu_ms
             warm.account.calls += 1
@@ -167,6 +169,12 @@ class Warmth:
             ]
             warm.query = query
             return warm.keys, judged
+
+    def _touch(self, warm: _Warm, keys: Sequence[Key]) -> None:
+        warm.touched.update(dict.fromkeys(keys))
+        if len(warm.touched) > warm.most_touched:
+            warm.touched = {key: None for key in warm.touched if self._pool_of(key) is not None}
+            warm.most_touched = max(TOUCHED, 2 * len(warm.touched))
 
     def _judged(self, warm: _Warm, query: str, top: Sequence[str]) -> list[tuple[str, bool]]:
         """Of each predictor whose offers this call asked for, or are too old now, whether it was right."""
@@ -199,6 +207,10 @@ class Warmth:
 
     # ------------------------------------------------------------ guesses
 
+    def knows(self, owner: Owner) -> bool:
+        with self._guard:
+            return owner in self._sessions
+
     def may_guess(self, owner: Owner) -> bool:
         with self._guard:
             warm = self._sessions.get(owner)
@@ -223,7 +235,7 @@ class Warmth:
             warm.account.dropped += dropped
             warm.account.guessed_ms += cpu_ms
             if key is not None:
-                warm.touched[key] = None
+                self._touch(warm, (key,))
                 warm.guessed[text_key(query)] = key
                 while len(warm.guessed) > GUESSES_KEPT:
                     warm.guessed.popitem(last=False)
@@ -253,7 +265,7 @@ class Warmth:
     # ------------------------------------------------------------ reading back
 
     def forget(self, owner: Owner) -> tuple[Key, ...]:
-        """Everything of a session; returns every pool that it touched."""
+        """Everything of a session; returns every pool that it touched and that may still be there."""
         with self._guard:
             warm = self._sessions.pop(owner, None)
             for key, (_, session) in list(self._followed.items()):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from api.pool_keys import Key, frame_of, key_of
+from api.pool_settings import TEXTS_OF_A_POOL
 from api.pools import Pool, Pools, pool_of
 from ranking.types import Stage
 from tests.api.pooling import SCOPE, counting, planned
@@ -131,3 +133,21 @@ def test_nothing_is_kept_without_memory() -> None:
     pools = Pools(0)
     pools.put(made("event loop"))
     assert pools.size() == (0, 0)
+
+
+def test_a_pool_holds_nothing_of_a_long_request() -> None:
+    """Half a megabyte of filters would not be counted among its bytes."""
+    prefixes = [f"https://docs.example.org/{'x' * 1_000}{number}" for number in range(400)]
+    plan = planned(INDEX, "event loop", filters={"url_prefixes": ["https://docs.example.org/", *prefixes]})
+    pool, _ = pool_of(b"k", b"f", SCOPE, plan, INDEX.recall(plan), 1.0)
+    assert len(pickle.dumps(replace(pool, columns={}))) < 2 * pool.bytes
+
+
+def test_ways_to_write_a_query_are_bounded() -> None:
+    """However many are sent, and the first ones are told apart from the rest."""
+    pool = made("event loop")
+    for number in range(1_000):
+        pool.answered(b"%d" % number)
+    assert len(pool.texts) == TEXTS_OF_A_POOL
+    assert pool.answered(b"0")
+    assert not pool.answered(b"999")

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 import pytest
 
 from api.pool_keys import Key
-from api.pool_settings import PREFETCH_SHARE, PREFETCH_WAITING, PREFETCHES_A_CALL, QUIET_SECONDS
+from api.pool_settings import PREFETCH_SHARE, PREFETCH_WAITING, PREFETCHES_A_CALL, QUIET_SECONDS, TOUCHED
 from api.pooled_index import Dropped, Served
 from api.pools import Guess
 from api.prefetch import Prefetcher, Task, Traffic
 from api.requests import SearchRequest
 from api.warmth import FollowUp, Warmth
+from tests.api.test_pools import made
 
 OWNER = ("t", "s")
 KEY = b"k"
@@ -44,16 +45,16 @@ class Warm:
 
 def warmth(cpu_ms: float = 1_000.0) -> Warmth:
     """Of a session that has spent so much itself."""
-    made = Warmth(lambda key: None)
-    made.noted(OWNER, "q", [Served(KEY, "miss")], ["d"], (), cpu_ms)
-    return made
+    of = Warmth(lambda key: None)
+    of.noted(OWNER, "q", [Served(KEY, "miss")], ["d"], (), cpu_ms)
+    return of
 
 
 @contextmanager
 def prefetching(warm: Warm, of: Warmth, traffic: Traffic | None = None) -> Iterator[Prefetcher]:
-    made = Prefetcher(warm, of, traffic or Traffic())
-    yield made
-    made.close()
+    prefetcher = Prefetcher(warm, of, traffic or Traffic())
+    yield prefetcher
+    prefetcher.close()
 
 
 def spin(milliseconds: float) -> None:
@@ -197,6 +198,17 @@ def test_first_and_latest_calls_stay_warm() -> None:
     assert keys == of.keys(OWNER) == (b"\x00", b"\x03", b"\x04", b"\x05")
     assert of.forget(OWNER) == tuple(bytes([number]) for number in range(6))
     assert of.keys(OWNER) == ()
+
+
+def test_of_ten_thousand_calls_the_pools_that_are_left_are_remembered() -> None:
+    """For the session's DELETE; those that are gone need nobody to erase them."""
+    left = {b"%d" % number for number in range(5, 10_000, 100)}
+    pool = made("event loop")
+    of = Warmth(lambda key: pool if key in left else None)
+    for number in range(10_000):
+        of.noted(OWNER, "q", [Served(b"%d" % number, "miss")], [], (), 1.0)
+        assert len(of._sessions[OWNER].touched) <= 2 * TOUCHED
+    assert left <= set(of.forget(OWNER))
 
 
 def test_a_used_guess_counts_for_who_guessed() -> None:

@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from api.pool_keys import Key
+from api.pooled_index import PooledIndex
+from api.prefetch import Task
 from indexer.local import LocalIndex
+from ranking.ports import SearchIndex
 from ranking.types import Evidence, Plan
 from tests.http.conftest import STATELESS, Client, ids
 from tests.laws.test_pool_laws import PAGES
@@ -356,6 +360,26 @@ def test_guesses_can_be_switched_off(client: Client, session: dict[str, Any]) ->
     client.search(QUESTION, session_id="s", session=session)
     assert client.app.state.engine.calls.settle(30)
     assert client("GET", "/v1/sessions/s").json()["prefetch"]["issued"] == 0
+
+
+def test_a_guess_for_a_session_that_is_erased_meanwhile_leaves_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pool would hold words of what nobody may know any more."""
+    calls = client.app.state.engine.calls
+    guess, ended = calls._guess, []
+
+    def erased(task: Task, over: Callable[[SearchIndex], PooledIndex]) -> Key | None:
+        key: Key | None = guess(task, over)
+        calls.forget(*task.owner)
+        ended.append(task)
+        return key
+
+    monkeypatch.setattr(calls, "_guess", erased)
+    client.search(QUESTION, session_id="s")
+    assert calls.settle(30)
+    assert ended
+    assert calls._cellar.pools.size() == (0, 0)
 
 
 def test_metrics_count_all_of_it(client: Client) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from api.profile import Profiler
+from api.profile import Learned, Profiler
 from tests.http.conftest import Client, ids
 
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -163,16 +163,21 @@ def test_nothing_of_a_goal_outlives_its_session(client: Client) -> None:
 
 def test_goal_and_feedback_together_leave_the_query_half(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long objective and cited pages of several sites, against one word."""
-    shares = []
+    made: list[Learned] = []
     learned = Profiler.learned
-    monkeypatch.setattr(Profiler, "learned", lambda *given: shares.append(made := learned(*given)) or made)
+
+    def noted(*given: Any) -> Learned:
+        made.append(learned(*given))
+        return made[-1]
+
+    monkeypatch.setattr(Profiler, "learned", noted)
     weights = {"goal_weight": 0.3, "feedback_weight": 0.3, "on_repeat": "continue"}
     in_session(client, "crane", objective=GOAL)
     events = [{"kind": "cite", "document": name} for name in ("crane-machine", "hoist", "excavator")]
     assert client("POST", "/v1/sessions/s/feedback", {"events": events}).status_code == 200
     answer = in_session(client, "crane", session=weights)
-    assert [one.name for one in shares[-1].influences] == ["goal", "feedback"]
-    assert sum(one.share for one in shares[-1].influences) <= 1 + 1e-12
+    assert [one.name for one in made[-1].influences] == ["goal", "feedback"]
+    assert sum(one.share for one in made[-1].influences) <= 1 + 1e-12
     assert {one["from"] for one in answer["session"]["profile_terms"]} == {"goal", "feedback"}
 
 

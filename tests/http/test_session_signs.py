@@ -71,6 +71,16 @@ def test_an_expired_session_begins_anew_and_says_so(tmp_path: Path, serve: Serve
     answer = client.search("zip archives", session_id=session)
     assert "session_expired" in {notice["code"] for notice in answer["notices"]}
     assert (answer["session_id"], answer["session"]["seq"], answer["session"]["shown_before"]) == (session, 1, 0)
+    assert sum(client("GET", f"/v1/sessions/{session}").json()["pools"]["recalls"].values()) == 1
+
+
+def test_nothing_is_warm_of_a_session_that_expired(tmp_path: Path, serve: Serve) -> None:
+    """A probe under its id does not tell what it had found."""
+    client = serve(tmp_path, documents=True, session_ttl_s=1)
+    session = client.search("zip archives", session={"prefetch": False})["session_id"]
+    assert client.search("tar", session_id=session, effort="probe")["probe"]["pools"] == 1
+    time.sleep(1.1)
+    assert client.search("rows", session_id=session, effort="probe")["probe"]["pools"] == 0
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -100,7 +100,7 @@ def test_guesses_change_no_answer(engines: tuple[Engine, Engine], steps: list[tu
     number, query = next(_numbers), ""
     for start, pick in steps:
         query = query or start
-        call = (query, {}, {})
+        call: tuple[str, dict[str, Any], dict[str, Any]] = (query, {}, {})
         one, other = (answered(engine, f"{kind}-{number}", *call) for engine, kind in zip(engines, "gh", strict=True))
         assert one == other
         assert engines[0].calls.settle(30)
