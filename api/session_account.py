@@ -39,10 +39,12 @@ def segments(history: History, as_of: int | None) -> list[dict[str, Any]]:
     return told
 
 
-def profile_terms(history: History, as_of: int | None, again: RunAgain) -> list[dict[str, Any]] | None:
-    """What the session would add to the latest query of the trunk, were it asked once more, by whom it was asked: each
+def profile_terms(
+    history: History, as_of: int | None, again: RunAgain, branch: str = MAIN
+) -> list[dict[str, Any]] | None:
+    """What the session would add to the latest query of the branch, were it asked once more, by whom it was asked: each
     word with its weight and where it comes from. None when it cannot be asked any more."""
-    searches = [event for event in _searches(history, as_of) if event.branch == MAIN]
+    searches = [event for event in _searches(history, as_of) if event.branch == branch]
     if not searches:
         return []
     latest = searches[-1]

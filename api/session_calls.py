@@ -18,7 +18,7 @@ from api.session_account import profile_terms, segments
 from api.session_door import Reply
 from ranking.ports import SearchIndex
 from sessions.errors import EventError, SessionStoreError
-from sessions.events import Session
+from sessions.events import MAIN, Session
 from sessions.readback import ends, instant, readback
 from sessions.store import History, SessionStore, no_session
 
@@ -56,12 +56,12 @@ class SessionCalls:
             "sessions": [{"id": each.id, **_dates(each), "first_query": each.first_query} for each in sessions],
         }
 
-    def read(self, session_id: str, tenant: str, as_of: int | None = None) -> dict[str, Any]:
-        """Log, what each reader saw, topics, and what the profile would add now."""
+    def read(self, session_id: str, tenant: str, as_of: int | None = None, branch: str = MAIN) -> dict[str, Any]:
+        """Log and topics; what each reader on the branch saw, and what the profile would add there now."""
         history = self._history(session_id, tenant)
         check_seq(history, as_of)
-        body = readback(history, as_of=as_of)
-        body["profile"]["terms"] = profile_terms(history, as_of, self._again)
+        body = readback(history, as_of=as_of, branch=branch)
+        body["profile"]["terms"] = profile_terms(history, as_of, self._again, branch)
         return {**body, "segments": segments(history, as_of), **self._searches.calls.report(tenant, session_id)}
 
     def delete(self, session_id: str, tenant: str) -> None:

@@ -6,12 +6,13 @@ stored answers stay inside. Not for storing (codec.py).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ranking.types import Shown
 from sessions.events import MAIN, Event, Session
-from sessions.fold import marks_of, reach_of, state_of
+from sessions.fold import asked_of, marks_of, reach_of, state_of
 from sessions.ledger import Ledger
 from sessions.store import History
 
@@ -22,8 +23,9 @@ def readback(history: History, *, as_of: int | None = None, branch: str = MAIN) 
     merge that came later are left out. Raises HistoryFolded, BranchNotFound."""
     ledger = history.ledger(as_of)
     events = history.events if as_of is None else tuple(event for event in history.events if event.seq <= as_of)
+    session = _begun(history, events)
     return {
-        "session": session_shape(history.session, ledger, history.summary.seq),
+        "session": session_shape(session, ledger, history.summary.seq),
         "branches": [
             {
                 "id": item.id,
@@ -40,7 +42,7 @@ def readback(history: History, *, as_of: int | None = None, branch: str = MAIN) 
         ],
         "events": [event_shape(event) for event in events],
         "seen": _seen(history, ledger, branch),
-        "profile": _profile(history, ledger, branch),
+        "profile": _profile(replace(history, session=session, events=events), ledger, branch),
     }
 
 
@@ -139,12 +141,22 @@ def _seen(history: History, ledger: Ledger, branch: str) -> dict[str, list[dict[
     return seen
 
 
+def _begun(history: History, events: tuple[Event, ...]) -> Session:
+    """The session as these events have left it: without a first query where none of them, nor any before, is one."""
+    asked = history.summary.seq or any(event.kind == "search" for event in events)
+    return history.session if asked else replace(history.session, first_query=None)
+
+
 def _profile(history: History, ledger: Ledger, branch: str) -> dict[str, Any]:
-    session = history.session
+    """`goal` is that of whoever searched last on the branch."""
+    session, branches = history.session, history.branches
+    searches = (event for event in reversed(history.events) if event.kind == "search" and event.branch == branch)
+    latest = next(searches, None)
+    topic = asked_of(ledger, latest.who if latest else None, branch, branches).goal
     return {
-        "goal": session.objective or session.first_query,
+        "goal": session.objective or topic or session.first_query,
         "feedback": [
             {"document": document, "kind": mark.kind, "seq": mark.seq, "at": instant(mark.at), "passage": mark.passage}
-            for document, mark in marks_of(ledger, branch, history.branches).items()
+            for document, mark in marks_of(ledger, branch, branches).items()
         ],
     }

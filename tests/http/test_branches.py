@@ -149,6 +149,21 @@ def test_the_past_can_be_read_and_the_future_cannot(client: Client) -> None:
     assert response.json()["error"]["hint"] == "0 to 2"
 
 
+def test_each_branch_can_be_read_back(client: Client) -> None:
+    """What its readers saw, and its profile; the trunk's unless another is named."""
+    session = begun(client, "zip archives")
+    assert client("POST", f"/v1/sessions/{session}/fork", {"branch": "side"}).status_code == 201
+    on_side = client.search("threads and locks", session_id=session, branch="side", session={"seen": "off"})
+    trunk = client("GET", f"/v1/sessions/{session}").json()
+    side = client("GET", f"/v1/sessions/{session}?branch=side").json()
+    assert list(trunk["seen"]) == ["main"]
+    assert {row["document"] for row in side["seen"]["side"]} >= set(ids(on_side))
+    assert {term["term"] for term in side["profile"]["terms"]} == {"zip", "archives"}
+    assert trunk["events"] == side["events"]
+    refused = client("GET", f"/v1/sessions/{session}?branch=nope")
+    assert (refused.status_code, refused.json()["error"]["path"]) == (404, "query.branch")
+
+
 def test_a_session_tells_its_topics_and_what_its_profile_adds(client: Client) -> None:
     """Per reader; words with their weight and where they come from; what is kept warm for it."""
     session = begun(client, "zip archives", "tar archives with gzip")

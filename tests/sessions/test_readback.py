@@ -136,3 +136,20 @@ def test_an_empty_session_reads_back() -> None:
     shape = readback(found)
     assert (shape["events"], shape["seen"], shape["profile"]) == ([], {"main": []}, {"goal": None, "feedback": []})
     assert shape["session"]["budget"] is None
+
+
+def test_the_goal_is_the_running_topics() -> None:
+    """Of whoever searched last, after a change of topic; of the past, what was the goal then."""
+    store = MemorySessionStore(clock=StoppedClock())
+    for draft in (
+        search("cranes", "x"),
+        search("hooks", "y"),
+        search("bread", "z", drifted=True),
+        search("ships", "s", reader="r"),
+    ):
+        store.commit("t", "s", [draft], lambda seq: b"")
+    found = store.history("t", "s")
+    assert found is not None
+    goals = [readback(found, as_of=seq)["profile"]["goal"] for seq in range(5)]
+    assert goals == [None, "cranes", "cranes", "bread", "ships"]
+    assert [readback(found, as_of=seq)["session"]["first_query"] for seq in (0, 1)] == [None, "cranes"]

@@ -8,6 +8,7 @@ from api.http.auth import tenant_of
 from api.http.openapi import operation
 from api.http.routes.search import engine_of, json_response, payload_of, workers_of
 from api.requests import SessionRequest
+from sessions.events import MAIN
 
 router = APIRouter(tags=["sessions"])
 
@@ -35,10 +36,15 @@ async def listing(request: Request, tenant: str = Depends(tenant_of)) -> Respons
     "/v1/sessions/{session_id}", openapi_extra=operation(404, 410, answer="Session"), summary="Read a session back"
 )
 async def read(
-    request: Request, session_id: str, as_of: int | None = Query(None, ge=0), tenant: str = Depends(tenant_of)
+    request: Request,
+    session_id: str,
+    as_of: int | None = Query(None, ge=0),
+    branch: str = Query(MAIN, description="what its readers saw, and its profile; the log is that of all branches"),
+    tenant: str = Depends(tenant_of),
 ) -> Response:
     """Log, what each reader saw, profile; `as_of` folds the log up to that seq."""
-    return json_response(await workers_of(request).run(engine_of(request).sessions.read, session_id, tenant, as_of))
+    calls = engine_of(request).sessions
+    return json_response(await workers_of(request).run(calls.read, session_id, tenant, as_of, branch))
 
 
 @router.delete("/v1/sessions/{session_id}", status_code=204, openapi_extra=operation(404), summary="Delete a session")
