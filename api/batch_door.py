@@ -20,7 +20,18 @@ from api.errors import DeadlineError
 from api.requests import SearchRequest, mint_request_id
 from api.retries import claim_or_replay, held
 from api.session_budget import cost_of, together
-from api.session_door import Reply, degrade, deleted, draft_of, session_body, state_for, tell, tell_of_session, unmarked
+from api.session_door import (
+    IsCurrent,
+    Reply,
+    degrade,
+    deleted,
+    draft_of,
+    session_body,
+    state_for,
+    tell,
+    tell_of_session,
+    unmarked,
+)
 from ranking.types import SessionState
 from sessions.errors import SessionStoreError
 from sessions.events import Draft
@@ -40,7 +51,7 @@ class BatchDoor:
     def __init__(self, store: SessionStore) -> None:
         self._store = store
 
-    def search(self, asked: Asked, tenant: str, run: RunBatch) -> Reply:
+    def search(self, asked: Asked, tenant: str, run: RunBatch, is_current: IsCurrent) -> Reply:
         """The answer's bytes; a retry gets the same ones."""
         if not asked.record:
             return Reply(_Batch(asked, run(asked, SessionState()), None).bytes())
@@ -50,7 +61,7 @@ class BatchDoor:
             if isinstance(claim, Replay):
                 return Reply(claim.answer, replayed=True)
             with held(self._store, claim):
-                return self._answer(asked, tenant, body, claim, run)
+                return self._answer(asked, tenant, body, claim, run, is_current)
         except SessionStoreError as error:
             log.warning("session_store_failed", error=error.message)
             batch = _Batch(asked, run(asked, SessionState()), asked.first.session_id)
@@ -58,13 +69,15 @@ class BatchDoor:
                 degrade(each.entry.outcome.body, batch.session_id)
             return Reply(batch.bytes())
 
-    def _answer(self, asked: Asked, tenant: str, body: str, claim: Claim | None, run: RunBatch) -> Reply:
+    def _answer(
+        self, asked: Asked, tenant: str, body: str, claim: Claim | None, run: RunBatch, is_current: IsCurrent
+    ) -> Reply:
         store, first = self._store, asked.first
         session_id = first.session_id or new_session_id()
         snapshot = store.load(tenant, session_id) if first.session_id else None
         if snapshot is not None and claim is None and asked.replay:
             repeated = store.repeat(snapshot, body, reader=first.reader, branch=first.branch)
-            if repeated is not None:
+            if repeated is not None and is_current(repeated.answer):
                 return Reply(repeated.answer, replayed=True)
         expired = snapshot is None and first.session_id is not None and store.expired(tenant, session_id)
         state = state_for(first, snapshot)

@@ -13,6 +13,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+import orjson
+
 from api.batch import BatchRunner, Entry
 from api.batch_door import BatchDoor
 from api.batch_requests import Asked, together
@@ -66,12 +68,23 @@ class Searches:
     def one(self, payload: Any, request: SearchRequest, tenant: str) -> Reply:
         """In its session; `payload` is the request as sent."""
         with self.calls.together(tenant, [request]) as (call,):
-            return self._door.search(payload, request, tenant, partial(self.run, tenant, call=call))
+            is_current = partial(self._is_current, tenant, [request])
+            return self._door.search(payload, request, tenant, partial(self.run, tenant, call=call), is_current)
 
     def many(self, asked: Asked, tenant: str) -> Reply:
         """In one session, on one snapshot."""
         with self.calls.together(tenant, asked.searches) as calls:
-            return self._batch_door.search(asked, tenant, partial(self._run_batch, tenant, calls=calls))
+            is_current = partial(self._is_current, tenant, asked.searches)
+            return self._batch_door.search(asked, tenant, partial(self._run_batch, tenant, calls=calls), is_current)
+
+    def _is_current(self, tenant: str, searches: Sequence[SearchRequest], answer: bytes) -> bool:
+        """Whether all of them would be answered from the generations that this answer names."""
+        body = orjson.loads(answer)
+        for request, answered in zip(searches, body.get("answers", [body]), strict=True):
+            with self.open(tenant, request) as index:
+                if answered.get("generation") not in (None, index.statistics.generation):
+                    return False
+        return True
 
     def again(
         self, tenant: str, searches: Sequence[SearchRequest], session: SessionState

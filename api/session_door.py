@@ -27,6 +27,8 @@ from sessions.store import SessionStore, Snapshot
 from sessions.yields import exhausted, gain, low_yield, stop
 
 RunSearch = Callable[[SearchRequest, SessionState], Outcome]
+IsCurrent = Callable[[bytes], bool]
+"""Whether the same request would search today what this answer searched."""
 
 DEGRADED: Final = "session"
 PROBED: Final = "probe"
@@ -47,8 +49,16 @@ class SessionDoor:
     def __init__(self, store: SessionStore) -> None:
         self._store = store
 
-    def search(self, payload: Mapping[str, Any], request: SearchRequest, tenant: str, run: RunSearch) -> Reply:
-        """`payload` is the request as sent: its canonical JSON decides whether a retry is one."""
+    def search(
+        self,
+        payload: Mapping[str, Any],
+        request: SearchRequest,
+        tenant: str,
+        run: RunSearch,
+        is_current: IsCurrent = bool,
+    ) -> Reply:
+        """`payload` is the request as sent: its canonical JSON decides whether a retry is one. Without a request id it
+        is none once a generation was published."""
         if not request.session.record:
             outcome = run(request, SessionState())
             return Reply(orjson.dumps(outcome.body))
@@ -58,18 +68,26 @@ class SessionDoor:
             if isinstance(claim, Replay):
                 return Reply(claim.answer, replayed=True)
             with held(self._store, claim):
-                return self._answer(request, tenant, body, claim, run)
+                return self._answer(request, tenant, body, claim, run, is_current)
         except SessionStoreError as error:
             log.warning("session_store_failed", error=error.message)
             return self._without_session(request, run)
 
-    def _answer(self, request: SearchRequest, tenant: str, body: str, claim: Claim | None, run: RunSearch) -> Reply:
+    def _answer(
+        self,
+        request: SearchRequest,
+        tenant: str,
+        body: str,
+        claim: Claim | None,
+        run: RunSearch,
+        is_current: IsCurrent,
+    ) -> Reply:
         store = self._store
         session_id = request.session_id or new_session_id()
         snapshot = store.load(tenant, session_id) if request.session_id else None
         if snapshot is not None and claim is None and request.session.on_repeat == "replay":
             repeated = store.repeat(snapshot, body, reader=request.reader, branch=request.branch)
-            if repeated is not None:
+            if repeated is not None and is_current(repeated.answer):
                 return Reply(repeated.answer, replayed=True)
         expired = snapshot is None and request.session_id is not None and store.expired(tenant, session_id)
         state = state_for(request, snapshot)

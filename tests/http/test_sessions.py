@@ -119,6 +119,28 @@ def test_an_unnamed_retry_replays(client: Client) -> None:
     assert again.headers["Forage-Replayed"] == "true"
 
 
+def test_who_asks_again_after_an_ingest_is_answered_anew(serve: Serve, tmp_path: Path) -> None:
+    """What was published lies in between: without a request id it is no retry, alone or in a batch; with one it is."""
+    client = serve(tmp_path, documents=True)
+    alone = {"query": "kites", "session_id": "s", "max_results": 3}
+    named = {**alone, "session_id": "named", "request_id": "kites-1"}
+    batch = {"searches": [{"query": "kites", "max_results": 3}], "session_id": "b"}
+    calls = (("/v1/search", alone), ("/v1/search", named), ("/v1/search/batch", batch))
+    before = [client("POST", path, body) for path, body in calls]
+    again = [client("POST", path, body) for path, body in calls]
+    assert [answer.content for answer in again] == [answer.content for answer in before]
+    kite = [{"id": "kite", "title": "Kites", "text": "Kites fly in the wind."}]
+    assert client("POST", "/v1/collections/default/documents", kite).status_code == 200
+    one, kept, many = (client("POST", path, body) for path, body in calls)
+    assert "Forage-Replayed" not in one.headers
+    assert ids(one.json())[0] == "kite"
+    assert one.json()["session"]["seq"] == 2
+    assert kept.content == before[1].content
+    assert "Forage-Replayed" not in many.headers
+    assert ids(many.json()["answers"][0])[0] == "kite"
+    assert client("POST", "/v1/search", alone).content == one.content
+
+
 def test_a_stateless_call_leaves_no_trace(client: Client) -> None:
     """record false echoes no session and makes none."""
     before = client("GET", "/v1/sessions").json()["sessions"]
