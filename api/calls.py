@@ -24,6 +24,7 @@ from api.prefetch import Prefetcher, Task, Traffic
 from api.probing import probed
 from api.requests import SearchRequest
 from api.search import Found, Outcome
+from api.session_door import DEGRADED
 from api.warmth import FollowUp, Warmth, unused
 from ranking.ports import SearchIndex
 from ranking.types import SessionState
@@ -158,10 +159,14 @@ class Call:
         POOLS.set(pools)
         BYTES.set(size)
         session_id = self.session_id
-        if session_id is None or self.request.effort == "probe" or self.request.session.reuse == "off":
+        if session_id is None:
+            if self.request.session.record and DEGRADED not in outcome.body["trace"]["degraded"]:  # it was erased
+                calls._cellar.pools.forget((), [each.key for each in served])
             return []
         if outcome.body["session"]["seq"] == 1:  # an earlier session of this id has expired, or was erased elsewhere
             calls.forget(self._tenant, session_id)
+        if self.request.effort == "probe" or self.request.session.reuse == "off":
+            return []
         owner, top = (self._tenant, session_id), [hit["id"] for hit in outcome.body["results"]]
         cpu_ms = (time.thread_time() - self._begun[1]) * 1_000
         if index.thread != self._thread:  # of a batch, whose searches run in threads of their own

@@ -81,6 +81,8 @@ def test_nothing_is_warm_of_a_session_that_expired(tmp_path: Path, serve: Serve)
     assert client.search("tar", session_id=session, effort="probe")["probe"]["pools"] == 1
     time.sleep(1.1)
     assert client.search("rows", session_id=session, effort="probe")["probe"]["pools"] == 0
+    client.search("a file", session_id=session, session={"prefetch": False})
+    assert client.search("rows", session_id=session, effort="probe")["probe"]["pools"] == 1
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -116,8 +118,11 @@ def test_a_search_that_a_delete_overtakes_is_answered_and_brings_nothing_back(
     session = client.search("begin")["session_id"]
     deleting(monkeypatch, client, session)
     body = {"query": "deleted", "session_id": session, "request_id": "overtaken"}
+    pools = client.app.state.engine.calls._cellar.pools
+    before = pools.size()
     response = client("POST", "/v1/search", body)
     assert response.status_code == 200
+    assert pools.size() < before  # neither its own, nor that of the session's first search
     answer = response.json()
     assert answer["results"]
     assert (answer["session_id"], answer["session"]) == (session, None)
