@@ -37,10 +37,11 @@ def search(
         payload["session"] = {"record": False}
     engine = Engine(Settings())
     try:
-        answer = orjson.loads(engine.search(payload, "default").body)
+        reply = engine.search(payload, "default")
     finally:
         engine.close()
+    answer = orjson.loads(reply.body)
     if as_json:
         typer.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
     else:
-        show_answer(answer)
+        show_answer(answer, replayed=reply.replayed)

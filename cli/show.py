@@ -11,8 +11,8 @@ from rich.markup import escape
 SNIPPET_CHARACTERS = 220
 
 
-def show_answer(answer: dict[str, Any], snippets: bool = True) -> None:
-    """Results with what the session did to them, then stubs, notices and timing."""
+def show_answer(answer: dict[str, Any], snippets: bool = True, replayed: bool = False) -> None:
+    """Results with what the session did to them, then stubs, notices and timing. `replayed`: it was made before."""
     console = Console(highlight=False, soft_wrap=True)
     for hit in answer["results"]:
         marks = []
@@ -42,7 +42,8 @@ def show_answer(answer: dict[str, Any], snippets: bool = True) -> None:
     session = answer["session"]
     if session:
         console.print(
-            f"  [dim]session {answer['session_id']}: call {session['seq']}, {session['new']} new, "
+            f"  [dim]session {answer['session_id']}: call {session['seq']}, "
+            f"{'as answered before, ' if replayed else ''}{session['new']} new, "
             f"{session['shown_before']} shown before, {answer['trace']['total_ms']:.1f} ms[/dim]"
         )
     else:

@@ -109,6 +109,15 @@ def test_what_a_call_added_is_what_its_answer_said() -> None:
     assert "2 q (1 new of 3)" in written.getvalue()
 
 
+def test_the_same_search_again_says_that_it_is_no_new_call(data: Path) -> None:
+    """Two minutes long it is a retry, and has the answer of the first."""
+    first = forage(data, "search", "tar", "--session", "typed")
+    again = forage(data, "search", "tar", "--session", "typed")
+    assert "call 1, " in first
+    assert "as answered before" not in first
+    assert "call 1, as answered before, " in again
+
+
 def test_the_past_is_shown_too(data: Path) -> None:
     """And the future is refused in one line."""
     assert "2 threads" not in forage(data, "sessions", "show", "mine", "--as-of", "1")
