@@ -71,6 +71,7 @@ _MARKUP: Final = re.compile(r"\]\([^)\s]*\)|[*_`#|>\[\]]+")
 _CLAUSES: Final = re.compile(
     r"[,;:?.!]+\s(?:and\s|or\s|but\s)?|\s(?:and|or|but|which|that|who|whose|where|when|while|und|oder|et|ou|y|o)\s"
 )
+_ADDRESSING: Final = frozenset("me my mine myself you your yours yourself we our ours ourselves".split())
 _AROUND: Final = 60
 """Characters on each side of a name in which a list is looked for."""
 
@@ -239,7 +240,7 @@ class _Reader:
 
 def _names_of(text: str, common: frozenset[str]) -> list[str]:
     """Names of two words and more, without the label of a part before them, and without words that say nothing at
-    either end: those begin a sentence."""
+    either end: those begin a sentence. What speaks to its reader is no name, however it is written."""
     found = []
     for match in _NAME.finditer(_LABEL.sub(". ", text)):
         parts = match[0].split()
@@ -247,7 +248,7 @@ def _names_of(text: str, common: frozenset[str]) -> list[str]:
             parts.pop(0)
         while parts and parts[-1].lower() in common:
             parts.pop()
-        if len(parts) > 1:
+        if len(parts) > 1 and not any(part.lower() in _ADDRESSING and not part.isupper() for part in parts):
             found.append(" ".join(parts))
     return found
 
