@@ -46,7 +46,7 @@ def test_the_page_has_a_place_for_every_benchmark_table() -> None:
     text = PAGE.read_text("utf-8")
     names = {
         "search", "search-floor", "search-stages", "opened", "opened-memory", "peers", "peers-recall", "coldstart",
-        "crawl", "crawl-memory",
+        "crawl", "crawl-memory", "sessions", "sessions-state", "sessions-load",
     }  # fmt: skip
     assert names == {part.partition(" -->")[0] for part in text.split("<!-- table: ")[1:]}
 
