@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -56,8 +57,8 @@ class TermsRequest(Model):
     model_config = ConfigDict(
         json_schema_extra={
             "anyOf": [
-                holds(terms={"contains": {"type": "string", "pattern": r"\S"}}),
-                holds(query={"type": "string", "pattern": r"\S"}),
+                holds(terms={"contains": {"type": "string", "pattern": NOT_BLANK}}),
+                holds(query={"type": "string", "pattern": NOT_BLANK}),
             ]
         }
     )
@@ -72,7 +73,7 @@ class TermsRequest(Model):
 
     @model_validator(mode="after")
     def names_something(self) -> TermsRequest:
-        if not any(term.strip() for term in self.terms) and not (self.query or "").strip():
+        if not any(re.search(NOT_BLANK, text) for text in (*self.terms, self.query or "")):
             raise ValueError('give terms or a query, for example {"terms": ["asyncio"]}')
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -131,3 +132,14 @@ def test_embedding_is_in_neither_time(pages: Client, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(type(embedder), "encode", seen)
     ok(pages, "/v1/recall", {"queries": ["topics that nobody asked for", "and others"], "k": 3})
     assert inside == [False, False]
+
+
+@pytest.mark.parametrize("blank", ["\x1c", "\x00", "\u200b", " \x7f\t"])
+def test_what_is_no_word_is_none_in_the_document_either(client: Client, blank: str) -> None:
+    """However its patterns are read: \\s of other languages knows no control characters."""
+    schema = client.app.openapi()["components"]["schemas"]["TermsRequest"]
+    terms, query = (each["properties"] for each in schema["anyOf"])
+    for field in (terms["terms"]["contains"], query["query"]):
+        assert re.search(field["pattern"], blank, re.ASCII) is None
+    for body in ({"terms": [blank]}, {"query": blank}):
+        assert client("POST", "/v1/terms", body).status_code == 422
