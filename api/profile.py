@@ -67,7 +67,7 @@ class Profiler:
             goal = self._likely(_with(key, session.goal), make)
         if session.marks and settings.feedback_weight:
             mass = masses(session.marks, partial(_site, index))
-            shown = tuple((document, _passages(session, document)) for document in mass)
+            shown = tuple((document, *_read(session, document)) for document in mass)
             make = partial(of_pages, mass, base, index, session, now)
             pages = self._likely(_with(key, tuple(mass.items()), shown), make) if mass else pages
         own, best = words_of(prepared.plan), best_found(evidence)
@@ -146,9 +146,10 @@ def _site(index: SearchIndex, document: str) -> str | None:
     return stored.document.site
 
 
-def _passages(session: SessionState, document: str) -> tuple[int, ...]:
+def _read(session: SessionState, document: str) -> tuple[str, tuple[int, ...]]:
+    """Of which content which passages: the same ordinals are other texts in another."""
     record = session.seen.get(document)
-    return tuple(sorted(record.passages)) if record else ()
+    return (record.content_hash, tuple(sorted(record.passages))) if record else ("", ())
 
 
 def _terms(name: str, added: dict[str, float], weight: float, documents: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -31,6 +31,8 @@ BIRDS = [
     ("bread", "Sourdough", "Sourdough bread rises overnight; flour, water and salt are baked in a hot oven."),
     ("pasta", "Pasta", "Pasta dough of flour and egg is rolled thin and boiled in salted water."),
 ]
+ONE = {"url_prefixes": ["https://e.org/page"]}
+AGAIN = {"on_repeat": "continue", "seen": "off"}
 GOAL = "building site machine that lifts loads with hook and boom"
 
 
@@ -149,6 +151,35 @@ def test_memory_changes_no_answer(client: Client) -> None:
     cold = in_session(client, "crane", "two")
     assert cold["results"] == warm["results"]
     assert cold["session"]["profile_terms"] == warm["session"]["profile_terms"]
+
+
+def test_memory_tells_apart_what_was_read_of_a_page(client: Client) -> None:
+    """One reader was shown its passage before it was edited, another one after: the same place, another text."""
+    page = {"id": "page", "url": "https://e.org/page", "title": "Page", "language": "en"}
+    parts = ("A crane lifts loads on a building site.", "Sourdough bread rises overnight.")
+
+    def put(*texts: str) -> None:
+        body = {**page, "text": "\n\n".join(f"## Part\n\n{text} " + "filler " * 300 for text in texts)}
+        assert client("POST", "/v1/collections/default/documents", body).status_code == 200
+
+    def cited(name: str, query: str) -> None:
+        shown = in_session(client, query, name, max_results=1, content={"passages": 1}, filters=ONE)
+        assert [passage["id"] for hit in shown["results"] for passage in hit["passages"]] == ["page#0"]
+        event = {"kind": "cite", "document": "page"}
+        assert client("POST", f"/v1/sessions/{name}/feedback", {"events": [event]}).status_code == 200
+
+    put(*parts)
+    cited("before-1", "crane loads")
+    cited("before-2", "crane loads")
+    put(*reversed(parts))
+    cited("after-1", "sourdough bread")
+    cited("after-2", "sourdough bread")
+    terms = {}
+    for names in (("before-1", "after-1"), ("after-2", "before-2")):
+        client.app.state.engine.searches.profiler.forget("default")
+        terms |= {name: in_session(client, "hook", name, session=AGAIN)["session"]["profile_terms"] for name in names}
+    assert terms["before-1"] == terms["before-2"]
+    assert terms["after-1"] == terms["after-2"]
 
 
 def test_nothing_of_a_goal_outlives_its_session(client: Client) -> None:
