@@ -18,6 +18,8 @@ MAX_EVENTS: Final = 100
 """Feedback events of one call: more than an agent opens between two searches."""
 MAX_SEARCHES: Final = 32
 """Searches of one batch (contract)."""
+MAX_PASSAGES: Final = 1_000_000_000
+"""Of one document: more than any has, and what a log can hold."""
 MAX_NOTE: Final = 2_000
 """Characters of a note: some sentences, kept with its event for as long as the session lives."""
 
@@ -33,7 +35,7 @@ ALIASES: Final[dict[str, Kind]] = {
 """What a client may call a kind of feedback -> the kind of event."""
 
 Said = Literal["open", "cite", "reject", "opened", "useful", "cited", "useless"]
-PassageId = Annotated[str, Field(min_length=1, max_length=600, pattern=r"#\d+$")]
+PassageId = Annotated[str, Field(min_length=1, max_length=600, pattern=r"#\d{1,9}$")]
 
 
 class FeedbackEvent(Model):
@@ -45,7 +47,7 @@ class FeedbackEvent(Model):
 
     kind: Said = Field(description="opened is open, useful and cited are cite, useless is reject")
     document: DocumentId | None = Field(None, description="its id or URL; may be left out beside the id of a passage")
-    passage: Annotated[int, Field(ge=0)] | PassageId | None = Field(
+    passage: Annotated[int, Field(ge=0, lt=MAX_PASSAGES)] | PassageId | None = Field(
         None, description="which passage of it: its place, or its id from a result (document#3)"
     )
     note: str = Field("", max_length=MAX_NOTE, description="kept with the event; moves nothing")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.http.conftest import DOCUMENTS, Client, ids
+from tests.http.conftest import DOCUMENTS, Client, ids, refused
 
 Serve = Callable[..., Client]
 
@@ -211,3 +211,12 @@ def test_a_broken_store_refuses_feedback(serve: Serve, tmp_path: Path) -> None:
     client.app.state.engine._store.close()
     error = say(client, session, ("open", "python-1"), status=503)
     assert error["retryable"]
+
+
+@pytest.mark.parametrize("passage", [10**9, 10**30, "python-1#" + "9" * 30, -1])
+def test_a_passage_that_no_document_has_is_refused_at_its_place(client: Client, passage: Any) -> None:
+    """Not by the log, which cannot say where it stood."""
+    session = client.search("zip archives")["session_id"]
+    body = {"events": [{"kind": "open", "document": "python-1", "passage": passage}]}
+    error = refused(client, body, f"/v1/sessions/{session}/feedback")
+    assert error["path"].startswith("$.events[0].passage")
