@@ -64,6 +64,11 @@ class Calls:
         owner = (tenant, session_id)
         self._cellar.pools.forget(owner, self._warmth.forget(owner))
 
+    def begin(self, tenant: str, session_id: str) -> None:
+        """A session is new: what is known under its id is of an earlier one, which expired or was erased elsewhere."""
+        if self._warmth.knows((tenant, session_id)):
+            self.forget(tenant, session_id)
+
     def report(self, tenant: str, session_id: str) -> dict[str, Any]:
         """`pools`, `prefetch` and `predictors` of a session, for reading it back."""
         return {**self._warmth.report((tenant, session_id)), "predictors": self._predictors.report()}
@@ -163,8 +168,8 @@ class Call:
             if self.request.session.record and DEGRADED not in outcome.body["trace"]["degraded"]:  # it was erased
                 calls._cellar.pools.forget((), [each.key for each in served])
             return []
-        if outcome.body["session"]["seq"] == 1:  # an earlier session of this id has expired, or was erased elsewhere
-            calls.forget(self._tenant, session_id)
+        if outcome.body["session"]["seq"] == 1:
+            calls.begin(self._tenant, session_id)
         if self.request.effort == "probe" or self.request.session.reuse == "off":
             return []
         owner, top = (self._tenant, session_id), [hit["id"] for hit in outcome.body["results"]]

@@ -47,7 +47,7 @@ class SessionCalls:
                 budget={str(name): amount for name, amount in request.budget.items()},
                 keep=request.keep,
             )
-        self._searches.calls.forget(tenant, session.id)  # an earlier one of this id has expired
+        self._searches.calls.begin(tenant, session.id)
         return {"session_id": session.id, **_dates(session)}
 
     def list(self, tenant: str) -> dict[str, Any]:
