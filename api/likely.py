@@ -104,8 +104,8 @@ def tells(prepared: Prepared) -> bool:
 def of_pages(
     mass: Mapping[str, float], request: SearchRequest, index: SearchIndex, session: SessionState, now: float
 ) -> Likely:
-    """Of pages with their parts of the feedback: the words that set apart the passages that were shown of them, or that
-    they begin with, and the mean of those passages' vectors."""
+    """Of pages with their parts of the feedback: the words that set apart the passage that was cited or opened of them,
+    else those that were shown, or that they begin with; and the mean of those passages' vectors."""
     passages = [(document, ordinal) for document in mass for ordinal in _read(document, index, session)]
     texts = [passage.text for passage in index.fetch_passages(passages)]
     weights = [mass[document] for document, _ in passages]
@@ -131,12 +131,25 @@ def words_of(plan: Plan) -> dict[str, float]:
 
 
 def _read(document: str, index: SearchIndex, session: SessionState) -> list[int]:
-    """Ordinals of the passages that the reader was shown, or the first; at most FEEDBACK_PASSAGES."""
+    """Ordinal of the passage that was said something of, or those that the reader was shown, or the first ones; at most
+    FEEDBACK_PASSAGES. Of a page whose content changed since it was shown, the first ones: places moved."""
     (stored,) = index.fetch([document])
     record = session.seen.get(document)
+    named = said_of(session, document)
+    if (
+        named is not None
+        and named < stored.passages
+        and (record is None or record.content_hash == stored.document.content_hash)
+    ):
+        return [named]
     shown = sorted(record.passages) if record and record.content_hash == stored.document.content_hash else []
     there = [ordinal for ordinal in shown or range(stored.passages) if ordinal < stored.passages]
     return there[:FEEDBACK_PASSAGES]
+
+
+def said_of(session: SessionState, document: str) -> int | None:
+    """The passage that the latest word on a document was about."""
+    return next((mark.passage for mark in session.marks if mark.document == document), None)
 
 
 def _mean(index: SearchIndex, passages: list[tuple[str, int]], weights: list[float]) -> Floats | None:

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from api.embeddings import QueryVectors
-from api.likely import Likely, neutral, of_order, of_pages, of_text, tells, words_of
+from api.likely import Likely, neutral, of_order, of_pages, of_text, said_of, tells, words_of
 from api.preparing import Prepared
 from api.requests import SearchRequest
 from ranking.pipeline import Ordered
@@ -67,9 +67,9 @@ class Profiler:
             goal = self._likely(_with(key, session.goal), make)
         if session.marks and settings.feedback_weight:
             mass = masses(session.marks, partial(_site, index))
-            shown = tuple((document, *_read(session, document)) for document in mass)
+            read = tuple((document, said_of(session, document), *_read(session, document)) for document in mass)
             make = partial(of_pages, mass, base, index, session, now)
-            pages = self._likely(_with(key, tuple(mass.items()), shown), make) if mass else pages
+            pages = self._likely(_with(key, tuple(mass.items()), read), make) if mass else pages
         own, best = words_of(prepared.plan), best_found(evidence)
         asked = frozenset().union(*map(_tokens, (session.goal, *session.queries)))
         known = {document for document in best if document in goal.gains or document in session.seen}

@@ -32,6 +32,7 @@ BIRDS = [
     ("pasta", "Pasta", "Pasta dough of flour and egg is rolled thin and boiled in salted water."),
 ]
 ONE = {"url_prefixes": ["https://e.org/page"]}
+WHOLE = {"passages": 50, "max_chars_per_result": None}
 AGAIN = {"on_repeat": "continue", "seen": "off"}
 GOAL = "building site machine that lifts loads with hook and boom"
 
@@ -180,6 +181,24 @@ def test_memory_tells_apart_what_was_read_of_a_page(client: Client) -> None:
         terms |= {name: in_session(client, "hook", name, session=AGAIN)["session"]["profile_terms"] for name in names}
     assert terms["before-1"] == terms["before-2"]
     assert terms["after-1"] == terms["after-2"]
+
+
+def test_a_cited_passage_speaks_for_itself(client: Client) -> None:
+    """Not for the page that it stands on."""
+    parts = ("The narwhal has a tusk.", "The quokka has a pouch.")
+    text = "\n\n".join(f"## Part\n\n{part} " + "filler " * 300 for part in parts)
+    page = {"id": "page", "url": "https://e.org/page", "title": "Page", "language": "en", "text": text}
+    assert client("POST", "/v1/collections/default/documents", page).status_code == 200
+    terms = {}
+    for word in ("narwhal", "quokka"):
+        (hit,) = in_session(client, "filler page", word, max_results=1, content=WHOLE, filters=ONE)["results"]
+        (passage,) = [passage["id"] for passage in hit["passages"] if word in passage["text"]]
+        events = [{"kind": "cite", "passage": passage}]
+        assert client("POST", f"/v1/sessions/{word}/feedback", {"events": events}).status_code == 200
+        told = in_session(client, "page", word, session={"seen": "off"})["session"]["profile_terms"]
+        terms[word] = {one["term"] for one in told if one["from"] == "feedback"}
+    assert "narwhal" in terms["narwhal"] - terms["quokka"]
+    assert "quokka" in terms["quokka"] - terms["narwhal"]
 
 
 def test_nothing_of_a_goal_outlives_its_session(client: Client) -> None:
