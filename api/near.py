@@ -22,6 +22,7 @@ from ranking.types import Evidence, Plan, PlannedRetriever
 
 NEGATIONS: Final = frozenset(
     "no not non nor none never neither without except excluding exclude unless cannot vs versus "
+    "less more fewer greater before after since until above below over under least most first last "
     "nicht kein keine ohne pas sans jamais sin nunca senza".split()
 )
 """Words that turn what follows around, or set one thing against another; contractions end in "n't"."""
