@@ -13,7 +13,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final, Protocol, runtime_checkable
 
-from api.flights import Flights
+from api.warm.flights import Flights
 from ranking.ports import Embedder
 from ranking.types import Floats
 

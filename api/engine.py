@@ -11,22 +11,23 @@ from functools import partial
 from typing import IO, Any, Final
 
 from api import catalogue
-from api.batch_requests import read_batch
 from api.collections import Collections
 from api.contents import contents
 from api.corrections import blaming_profile, correcting
 from api.crawls import CrawlJobs
 from api.embeddings import QueryVectors
 from api.errors import NotFoundError
-from api.explaining import explain
 from api.feedback import with_feedback
 from api.lanes import ingest_lines, ingest_objects
-from api.models import Models
-from api.open_requests import ExplainRequest, RecallRequest, SimilarRequest, TermsRequest
+from api.opened.explaining import explain
+from api.opened.models import Models
+from api.opened.profiles import FOLDER as PROFILES_FOLDER
+from api.opened.profiles import ProfileStore
+from api.opened.recall_check import recall_check
+from api.opened.requests import ExplainRequest, RecallRequest, SimilarRequest, TermsRequest
+from api.opened.similar import search_for
+from api.opened.terms import terms
 from api.preparing import Stopwatch, prepare
-from api.profiles import FOLDER as PROFILES_FOLDER
-from api.profiles import ProfileStore
-from api.recall_check import recall_check
 from api.requests import (
     CollectionRequest,
     ContentsRequest,
@@ -38,13 +39,12 @@ from api.requests import (
 from api.samples import Samples
 from api.search import check_deadline, check_postings, dry_run
 from api.searches import Searches, newest
-from api.session_calls import SessionCalls
-from api.session_door import Reply
-from api.session_stores import open_sessions
+from api.session.batch_requests import read_batch
+from api.session.calls import SessionCalls
+from api.session.door import Reply
+from api.session.stores import open_sessions
 from api.settings import Settings
-from api.similar import search_for
 from api.surroundings import resolved
-from api.terms import terms
 from indexer.embed import load_embedder
 from ranking.errors import ForageError
 from ranking.ports import SearchIndex

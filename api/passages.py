@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from itertools import compress
 
-from api.reading import Reading
+from api.session.reading import Reading
 from ranking.constants import COVERED_ROUNDS
 from ranking.params import Params
 from ranking.passages import ChosenPassage, choose_passages

@@ -1,6 +1,6 @@
 """One search, start to end: given a validated request, an open index and a session's state, returns its outcome.
 
-Reads as the list of steps of ARCHITECTURE.md's first walk. Not for sessions' storage (api/session_door.py) nor
+Reads as the list of steps of ARCHITECTURE.md's first walk. Not for sessions' storage (api/session/door.py) nor
 for HTTP. The only clocks here are the caller's `now` and the stopwatch of the trace.
 """
 
@@ -14,16 +14,16 @@ from typing import Any, Final
 from api import absent, answers, feedback
 from api.answers import Hit
 from api.budget import recall_ms
-from api.conditions import conditions, parts_of
 from api.embeddings import QueryVectors
 from api.errors import DeadlineError
-from api.opinions import OpinionReader
+from api.opened.conditions import conditions, parts_of
+from api.opened.opinions import OpinionReader
 from api.passages import passages_of
-from api.pooled_index import served_from
 from api.preparing import Prepared, Stopwatch, Synonyms, prepare
-from api.profile import Learned, Profiler
-from api.reading import Reading
 from api.requests import SearchRequest
+from api.session.profile import Learned, Profiler
+from api.session.reading import Reading
+from api.warm.index import served_from
 from indexer.rerankers.registry import Rerankers
 from ranking.params import Params
 from ranking.pipeline import NOWHERE, Elsewhere, Ordered, order, page_of

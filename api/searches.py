@@ -15,24 +15,24 @@ from typing import Any, Final
 
 import orjson
 
-from api.batch import BatchRunner, Entry
-from api.batch_door import BatchDoor
-from api.batch_requests import Asked, together
-from api.calls import Call, Calls
 from api.collections import Collections
 from api.embeddings import QueryVectors
 from api.errors import DeadlineError
-from api.models import Models
-from api.pool_keys import Key
-from api.pooled_index import PooledIndex
-from api.prefetch import Task
-from api.probing import guess, probe
-from api.profile import Profiler
+from api.opened.models import Models
 from api.requests import SearchRequest, in_body, lost_characters, mint_request_id
 from api.search import Found, Outcome, Surrounding, answer, find
-from api.session_door import Reply, SessionDoor
+from api.session.batch import BatchRunner, Entry
+from api.session.batch_door import BatchDoor
+from api.session.batch_requests import Asked, together
+from api.session.door import Reply, SessionDoor
+from api.session.profile import Profiler
 from api.settings import Settings
 from api.surroundings import synonyms_of
+from api.warm.calls import Call, Calls
+from api.warm.index import PooledIndex
+from api.warm.keys import Key
+from api.warm.prefetch import Task
+from api.warm.probing import guess, probe
 from ranking.pipeline import NOWHERE, Elsewhere
 from ranking.ports import SearchIndex
 from ranking.retriever_plans import Likeness

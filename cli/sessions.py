@@ -65,7 +65,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="a file; standard output when left out")] = None,
 ) -> None:
     """Rows of what was asked, shown, read and said."""
-    from api.export import FORMATS, WHATS, lines
+    from api.session.export import FORMATS, WHATS, lines
 
     for given, known, name in ((format, FORMATS, "--format"), (what, WHATS, "--what")):
         if given not in known:

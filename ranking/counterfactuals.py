@@ -4,7 +4,7 @@ alone that brings one candidate to a wanted rank.
 With score = sum of weight x signal, candidate d passes candidate c when the weight of s moves by more than
 (score_c - score_d) / (s_d - s_c), so each weight has finitely many values at which the rank of d changes, and a sweep
 over them in both directions finds the nearest that will do. Only right for sums: whoever calls this checks the answer
-by ranking again. Not for terms or filters (api/explaining.py).
+by ranking again. Not for terms or filters (api/opened/explaining.py).
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ SETTINGS: Final = (
     ("Data at rest", "indexer/limits.py"),
     ("Sessions", "sessions/settings.py"),
     ("Follow-ups", "sessions/follow_up_settings.py"),
-    ("Pools and prefetch", "api/pool_settings.py"),
+    ("Pools and prefetch", "api/warm/settings.py"),
 )
 """Tables of settings that are no knobs of a request: title -> source."""
 

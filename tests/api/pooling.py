@@ -6,10 +6,10 @@ import threading
 from typing import Any
 
 from api.embeddings import QueryVectors
-from api.pool_keys import Scope
-from api.pooled_index import Cellar, PooledIndex, Terms
 from api.preparing import Stopwatch, prepare
 from api.requests import SearchRequest
+from api.warm.index import Cellar, PooledIndex, Terms
+from api.warm.keys import Scope
 from indexer.memory import MemoryIndex
 from ranking.ports import SearchIndex
 from ranking.types import Document, Evidence, Plan

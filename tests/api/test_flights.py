@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from api.flights import Abandoned, Flights, Late
+from api.warm.flights import Abandoned, Flights, Late
 
 WAIT = 30.0
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.pool_keys import Scope, key_of
+from api.warm.keys import Scope, key_of
 from tests.api.pooling import SCOPE, CountingIndex, counting, documents, planned
 
 INDEX = counting()

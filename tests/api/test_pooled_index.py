@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from api.errors import DeadlineError
-from api.pooled_index import Cellar, Dropped, served_from
+from api.warm.index import Cellar, Dropped, served_from
 from ranking.types import Plan
 from tests.api.pooling import MB, CountingIndex, counting, over, planned
 

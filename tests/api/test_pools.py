@@ -8,9 +8,9 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from api.pool_keys import Key, frame_of, key_of
-from api.pool_settings import TEXTS_OF_A_POOL
-from api.pools import Pool, Pools, pool_of
+from api.warm.keys import Key, frame_of, key_of
+from api.warm.pools import Pool, Pools, pool_of
+from api.warm.settings import TEXTS_OF_A_POOL
 from ranking.types import Stage
 from tests.api.pooling import SCOPE, counting, planned
 

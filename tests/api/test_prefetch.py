@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from api.pool_keys import Key
-from api.pool_settings import PREFETCH_SHARE, PREFETCH_WAITING, PREFETCHES_A_CALL, QUIET_SECONDS, TOUCHED
-from api.pooled_index import Dropped, Served
-from api.pools import Guess
-from api.prefetch import Prefetcher, Task, Traffic
 from api.requests import SearchRequest
-from api.warmth import FollowUp, Warmth
+from api.warm.index import Dropped, Served
+from api.warm.keys import Key
+from api.warm.pools import Guess
+from api.warm.prefetch import Prefetcher, Task, Traffic
+from api.warm.settings import PREFETCH_SHARE, PREFETCH_WAITING, PREFETCHES_A_CALL, QUIET_SECONDS, TOUCHED
+from api.warm.warmth import FollowUp, Warmth
 from tests.api.test_pools import made
 
 OWNER = ("t", "s")
@@ -234,6 +234,6 @@ def test_a_guess_for_an_unknown_session_costs_nobody() -> None:
 
 def test_dropped_is_no_failure_of_a_search() -> None:
     """Those who wait for the guess's work do it themselves (flights.Abandoned)."""
-    from api.flights import Abandoned
+    from api.warm.flights import Abandoned
 
     assert issubclass(Dropped, Abandoned)

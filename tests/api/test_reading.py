@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from api.passages import passages_of
-from api.reading import Reading
+from api.session.reading import Reading
 from indexer.memory import MemoryIndex
 from indexer.settings import IndexSettings
 from ranking.constants import COVERED_ROUNDS, NOVELTY_PASSAGES

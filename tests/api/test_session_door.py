@@ -9,7 +9,7 @@ import pytest
 from api.errors import ConflictingRetryError
 from api.requests import SearchRequest
 from api.search import Outcome, search
-from api.session_door import SessionDoor
+from api.session.door import SessionDoor
 from indexer.memory import MemoryIndex
 from ranking.types import Document, SessionState
 from sessions.errors import RequestConflict

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from api.pool_keys import Scope
-from api.pooled_index import Cellar, PooledIndex, Terms
+from api.warm.index import Cellar, PooledIndex, Terms
+from api.warm.keys import Scope
 from indexer.local import LocalIndex
 from indexer.memory import MemoryIndex
 from ranking.ports import Clock, SearchIndex

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.engine import Engine
-from api.session_door import Reply
+from api.session.door import Reply
 from api.settings import Settings
 from eval.agents.view import Asked
 from eval.desk import Desk, request_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from api.profiles import FOLDER
+from api.opened.profiles import FOLDER
 from tests.http.conftest import Client
 from tests.http.test_bad_input import refused
 

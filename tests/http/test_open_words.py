@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from api import recall_check, terms
 from api.embeddings import QueryVectors
+from api.opened import recall_check, terms
 from tests.http.conftest import DOCUMENTS, Client, ok
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

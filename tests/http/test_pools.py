@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from api.pool_keys import Key
-from api.pooled_index import PooledIndex
-from api.prefetch import Task
+from api.warm.index import PooledIndex
+from api.warm.keys import Key
+from api.warm.prefetch import Task
 from indexer.local import LocalIndex
 from ranking.ports import SearchIndex
 from ranking.types import Evidence, Plan
@@ -426,7 +426,7 @@ def test_follow_ups_cost_next_to_nothing(client: Client) -> None:
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("api.calls.follow_ups", timed)
+        patch.setattr("api.warm.calls.follow_ups", timed)
         for number in range(12):
             again(client, f"{QUESTION} {number}", session_id="s")
     assert sorted(spent)[len(spent) // 2] < 5.0

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from api.profile import Learned, Profiler
+from api.session.profile import Learned, Profiler
 from tests.http.conftest import Client, ids
 
 NDJSON = {"content-type": "application/x-ndjson"}

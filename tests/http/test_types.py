@@ -10,7 +10,7 @@ from annotated_types import Ge
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from api.open_requests import ExplainRequest, RecallRequest, SimilarRequest, TermsRequest
+from api.opened.requests import ExplainRequest, RecallRequest, SimilarRequest, TermsRequest
 from api.requests import ContentsRequest, CrawlRequest, SearchRequest
 from tests.http.conftest import Client
 from tests.http.test_bad_input import refused

@@ -11,7 +11,7 @@ from api.http.auth import tenant_of
 from api.http.bodies import read_bytes
 from api.http.openapi import operation
 from api.http.routes.search import engine_of, json_response, payload_of, posted, workers_of
-from api.open_requests import ExplainRequest, RecallRequest, SimilarRequest, TermsRequest
+from api.opened.requests import ExplainRequest, RecallRequest, SimilarRequest, TermsRequest
 from indexer.rerankers.trees import MAX_BYTES as MAX_MODEL_BYTES
 
 router = APIRouter(tags=["open engine"])

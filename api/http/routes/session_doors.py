@@ -10,13 +10,13 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.errors import OverloadedError
-from api.export import Format, What, lines
 from api.http.admission import Workers
 from api.http.auth import tenant_of
 from api.http.openapi import operation
 from api.http.routes.search import engine_of, json_response, payload_of, workers_of
-from api.session_door import Reply
-from api.session_requests import BatchRequest, FeedbackRequest, ForkRequest, MergeRequest
+from api.session.door import Reply
+from api.session.export import Format, What, lines
+from api.session.requests import BatchRequest, FeedbackRequest, ForkRequest, MergeRequest
 
 router = APIRouter(tags=["sessions"])
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from api.corrections import correcting
 from api.errors import InvalidRequestError
 from api.requests import SearchRequest, read_request
-from api.session_requests import BatchRequest
+from api.session.requests import BatchRequest
 from ranking.errors import ForageError
 from ranking.params import BudgetParams
 from ranking.profiles import merge

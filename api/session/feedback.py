@@ -16,9 +16,9 @@ import orjson
 
 from api.errors import InvalidRequestError, NotFoundError
 from api.requests import read_request
-from api.retries import claim_or_replay, held
-from api.session_door import Reply
-from api.session_requests import ALIASES, FeedbackEvent, FeedbackRequest
+from api.session.door import Reply
+from api.session.requests import ALIASES, FeedbackEvent, FeedbackRequest
+from api.session.retries import claim_or_replay, held
 from indexer.errors import CollectionNotFoundError
 from ranking.ports import SearchIndex
 from ranking.shown import cut, shown

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from api.batch import Entry
 from api.errors import DeadlineError
 from api.requests import SearchRequest
+from api.session.batch import Entry
 from ranking.errors import ForageError
 from ranking.types import SessionState
 from sessions.events import MAIN, Event

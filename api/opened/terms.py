@@ -18,7 +18,7 @@ import numpy as np
 from api import answers
 from api.budget import recall_ms
 from api.embeddings import QueryVectors
-from api.open_requests import TermsRequest
+from api.opened.requests import TermsRequest
 from api.preparing import Stopwatch, prepare
 from api.requests import SearchRequest
 from ranking.plan import idf

@@ -19,7 +19,7 @@ import numpy as np
 from api import answers
 from api.embeddings import QueryVectors
 from api.errors import InvalidRequestError
-from api.open_requests import RecallRequest
+from api.opened.requests import RecallRequest
 from api.preparing import Stopwatch, prepare
 from api.requests import SearchRequest
 from ranking.params import MAX_QUERY_CHARACTERS, Params

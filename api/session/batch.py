@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from api.batch_requests import Asked, naming
 from api.errors import DeadlineError
 from api.requests import SearchRequest
 from api.search import Found, Outcome
+from api.session.batch_requests import Asked, naming
 from ranking.allocation import Moved, Share, allocate
 from ranking.pipeline import Elsewhere
 from ranking.ports import SearchIndex

@@ -14,13 +14,12 @@ from typing import Any, Final
 import orjson
 
 from api import log
-from api.batch import Entry
-from api.batch_requests import Asked, naming
 from api.errors import DeadlineError
 from api.requests import SearchRequest, mint_request_id
-from api.retries import claim_or_replay, held
-from api.session_budget import cost_of, together
-from api.session_door import (
+from api.session.batch import Entry
+from api.session.batch_requests import Asked, naming
+from api.session.budget import cost_of, together
+from api.session.door import (
     IsCurrent,
     Reply,
     degrade,
@@ -32,6 +31,7 @@ from api.session_door import (
     tell_of_session,
     unmarked,
 )
+from api.session.retries import claim_or_replay, held
 from ranking.types import SessionState
 from sessions.errors import SessionStoreError
 from sessions.events import Draft

@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from api.pool_keys import Key, text_key
-from api.pool_metrics import FOLLOW_UPS, GUESSED_MS, GUESSES, SAVED_MS
-from api.pool_settings import (
+from api.warm.index import Served
+from api.warm.keys import Key, text_key
+from api.warm.metrics import FOLLOW_UPS, GUESSED_MS, GUESSES, SAVED_MS
+from api.warm.pools import Guess, Pool
+from api.warm.settings import (
     GUESSES_KEPT,
     LATEST_CALLS,
     MATCHING_JACCARD,
@@ -24,8 +26,6 @@ from api.pool_settings import (
     TRANSITIONS,
     WARM_SESSIONS,
 )
-from api.pooled_index import Served
-from api.pools import Guess, Pool
 from sessions.follow_ups import overlap, tokens_of
 
 Owner = tuple[str, str]

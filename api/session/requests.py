@@ -1,6 +1,6 @@
 """The requests of what can be done with a session beside searching in it: feedback, fork, merge, and a batch.
 
-Not for what they do (session_feedback.py, branches.py, batch_door.py), nor for a single search (requests.py).
+Not for what they do (api/session/feedback.py, branches.py, batch_door.py), nor for a single search (requests.py).
 """
 
 from __future__ import annotations

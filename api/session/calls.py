@@ -1,5 +1,5 @@
 """What doors may do with sessions beside searching in them, in one place: create, list, read back, delete, feedback,
-fork, merge, replay, export, and ask whether the store works. JSON-ready. Not for searches (session_door.py,
+fork, merge, replay, export, and ask whether the store works. JSON-ready. Not for searches (api/session/door.py,
 batch_door.py), nor for what a session is (sessions/).
 """
 
@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-from api import branches, log, parquet, session_feedback
-from api.export import Rows, What, rows
-from api.replay import Replayed, replay
+from api import log
 from api.requests import SessionRequest, in_body, read_request
 from api.searches import Searches
-from api.session_account import profile_terms, segments
-from api.session_door import Reply
+from api.session import branches, parquet
+from api.session import feedback as session_feedback
+from api.session.account import profile_terms, segments
+from api.session.door import Reply
+from api.session.export import Rows, What, rows
+from api.session.replay import Replayed, replay
 from ranking.ports import SearchIndex
 from sessions.errors import EventError, SessionStoreError
 from sessions.events import MAIN, Session

@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 
 from api.embeddings import QueryVectors
-from api.near import POOL, as_asked
-from api.pool_keys import Key
-from api.pool_settings import COLD_PROBE, PROBE_CANDIDATES
-from api.pooled_index import PooledIndex
-from api.pools import Pool
 from api.preparing import Stopwatch, prepare, text_to_embed
-from api.profile import Learned
-from api.reading import Reading
 from api.requests import SearchRequest
 from api.search import Found, Outcome, Surrounding, assemble, find
+from api.session.profile import Learned
+from api.session.reading import Reading
+from api.warm.index import PooledIndex
+from api.warm.keys import Key
+from api.warm.near import POOL, as_asked
+from api.warm.pools import Pool
+from api.warm.settings import COLD_PROBE, PROBE_CANDIDATES
 from ranking.pipeline import order, page_of
 from ranking.query import parse
 from ranking.types import Notice, Plan, PlannedRetriever, SessionState

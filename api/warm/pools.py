@@ -2,7 +2,7 @@
 
 A pool holds evidence and nothing of any session: sessions personalise after it, so none can poison another. Arrays are
 kept as small as they can be given back unchanged. The least recently used pool goes first, those of live sessions last.
-Thread-safe. Not for deciding which pool answers a plan (pooled_index.py) nor which are a session's (warmth.py).
+Thread-safe. Not for deciding which pool answers a plan (api/warm/index.py) nor which are a session's (warmth.py).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from api.pool_keys import Key, Scope
-from api.pool_settings import (
+from api.warm.keys import Key, Scope
+from api.warm.settings import (
     COLUMNS_READ,
     NEAR_LOOKED_AT,
     PAGES_OF_PASSAGES,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from api.pools import Pool
-from api.warmth import FollowUp
+from api.warm.pools import Pool
+from api.warm.warmth import FollowUp
 from ranking.ports import SearchIndex
 from ranking.retriever_plans import idf
 from ranking.stopwords import stop_words

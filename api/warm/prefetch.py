@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from api import log
-from api.pool_keys import Key
-from api.pool_settings import NICENESS, PREFETCH_WAITING, PREFETCHES_A_CALL, QUIET_SECONDS
-from api.pooled_index import Dropped
 from api.requests import SearchRequest
-from api.warmth import Owner, Warmth
+from api.warm.index import Dropped
+from api.warm.keys import Key
+from api.warm.settings import NICENESS, PREFETCH_WAITING, PREFETCHES_A_CALL, QUIET_SECONDS
+from api.warm.warmth import Owner, Warmth
 from ranking.errors import ForageError
 
 

@@ -15,10 +15,10 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from api.batch import Entry
 from api.errors import DeadlineError, GoneError
 from api.requests import SearchRequest
-from api.session_door import session_body, state_for
+from api.session.batch import Entry
+from api.session.door import session_body, state_for
 from ranking.errors import ForageError
 from ranking.types import SessionState
 from sessions.errors import EventError, HistoryFolded

@@ -2,7 +2,7 @@
 
 The same results as the index itself, to the byte, but for `reuse: near`, which says so. A plan that was recalled before
 is answered from its pool; one that is being recalled is waited for, as long as the call's own deadline lets; what is
-new is kept. Not for what decides a recall (pool_keys.py), nor for which pools a session keeps warm (warmth.py).
+new is kept. Not for what decides a recall (api/warm/keys.py), nor for which pools a session keeps warm (warmth.py).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from api.errors import DeadlineError
-from api.flights import Abandoned, Flights, Late
-from api.near import as_asked, borrowed, nearest
-from api.pages import Pages
-from api.pool_keys import Key, Scope, frame_of, key_of, text_key
-from api.pool_settings import PAGES_SHARE
-from api.pools import Guess, Pool, Pools, pool_of
+from api.warm.flights import Abandoned, Flights, Late
+from api.warm.keys import Key, Scope, frame_of, key_of, text_key
+from api.warm.near import as_asked, borrowed, nearest
+from api.warm.pages import Pages
+from api.warm.pools import Guess, Pool, Pools, pool_of
+from api.warm.settings import PAGES_SHARE
 from ranking.ports import SearchIndex
 from ranking.types import (
     CollectionStatistics,

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from api.errors import NotInstalledError
-from api.export import COLUMNS, TYPES, Row, What
+from api.session.export import COLUMNS, TYPES, Row, What
 
 COMPRESSION: Final = "zstd"
 HINT: Final = "make install-parquet (or: pip install 'pyarrow'); or export as JSON lines: format=jsonl"

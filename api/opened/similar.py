@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.embeddings import QueryVectors
-from api.open_requests import SimilarRequest
+from api.opened.requests import SimilarRequest
 from api.requests import SearchRequest
 from api.surroundings import likeness_of
 from ranking.params import MAX_QUERY_CHARACTERS

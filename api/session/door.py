@@ -15,9 +15,9 @@ import orjson
 
 from api import log
 from api.requests import SearchRequest
-from api.retries import claim_or_replay, held
 from api.search import Outcome
-from api.session_budget import advice, cost_of, left_after
+from api.session.budget import advice, cost_of, left_after
+from api.session.retries import claim_or_replay, held
 from ranking.types import SessionState, Shown
 from sessions.errors import SessionStoreError
 from sessions.events import Draft

@@ -13,8 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from api.pool_keys import Scope
-from api.pool_settings import SHARED_BYTES
+from api.warm.keys import Scope
+from api.warm.settings import SHARED_BYTES
 from ranking.types import Passage, StoredDocument
 
 AskedT = TypeVar("AskedT")

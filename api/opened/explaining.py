@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from api import answers
-from api.conditions import Failed, conditions
-from api.open_requests import ExplainRequest
-from api.opinions import OpinionReader
+from api.opened.conditions import Failed, conditions
+from api.opened.opinions import OpinionReader
+from api.opened.requests import ExplainRequest
 from api.preparing import Prepared
 from api.search import degraded_by, given_up, resolve
 from indexer.rerankers.registry import Rerankers

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from api.requests import in_body, read_request
-from api.session_requests import ForkRequest, MergeRequest
+from api.session.requests import ForkRequest, MergeRequest
 from ranking.nearest import nearest
 from sessions.errors import BranchNotFound, SessionNotFound
 from sessions.events import Branch

@@ -17,9 +17,9 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from api.embeddings import QueryVectors
-from api.likely import Likely, neutral, of_order, of_pages, of_text, said_of, tells, words_of
 from api.preparing import Prepared
 from api.requests import SearchRequest
+from api.session.likely import Likely, neutral, of_order, of_pages, of_text, said_of, tells, words_of
 from ranking.pipeline import Ordered
 from ranking.ports import SearchIndex
 from ranking.profile import best_found, bounded, drifts, masses, share_of

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, get_args
 
 import orjson
 
-from api.replay import RunAgain, run_again
+from api.session.replay import RunAgain, run_again
 from ranking.errors import ForageError
 from ranking.ports import SearchIndex
 from ranking.types import Passage

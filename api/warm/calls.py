@@ -3,7 +3,7 @@ answer.
 
 One for each search in a session: it says where the answer came from, offers follow-ups, remembers what the session
 keeps warm and, once the answer has left, lets the next guesses wait for a quiet moment. Whatever of this is switched
-off, results are the same. Not for searching (search.py) nor for committing (session_door.py).
+off, results are the same. Not for searching (search.py) nor for committing (api/session/door.py).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from api.following import follow_ups
-from api.pool_keys import Key, Scope
-from api.pool_metrics import BYTES, POOLS, RECALLS
-from api.pooled_index import Cellar, PooledIndex, Terms
-from api.pools import Pool
-from api.prefetch import Prefetcher, Task, Traffic
-from api.probing import probed
 from api.requests import SearchRequest
 from api.search import Found, Outcome
-from api.session_door import DEGRADED
-from api.warmth import FollowUp, Warmth, unused
+from api.session.door import DEGRADED
+from api.warm.following import follow_ups
+from api.warm.index import Cellar, PooledIndex, Terms
+from api.warm.keys import Key, Scope
+from api.warm.metrics import BYTES, POOLS, RECALLS
+from api.warm.pools import Pool
+from api.warm.prefetch import Prefetcher, Task, Traffic
+from api.warm.probing import probed
+from api.warm.warmth import FollowUp, Warmth, unused
 from ranking.ports import SearchIndex
 from ranking.types import SessionState
 from sessions.predictors import Predictors

@@ -3,7 +3,7 @@ candidates may stand for its own, if there is one.
 
 Embedding and tokens must agree, and numbers, names and negations be equal: `with` and `without`, 2023 and 2024 never
 meet. Even then a tenth of a page differs (docs/adr/0014), so a pool gives candidates and no order, and a request must
-ask for it: `session.reuse: near`. Not for exact repeats (pool_keys.py).
+ask for it: `session.reuse: near`. Not for exact repeats (api/warm/keys.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Final
 
 import numpy as np
 
-from api.pool_settings import NEAR_COSINE, NEAR_DEPTH, NEAR_JACCARD, NEAR_PROBE
-from api.pools import Pool
+from api.warm.pools import Pool
+from api.warm.settings import NEAR_COSINE, NEAR_DEPTH, NEAR_JACCARD, NEAR_PROBE
 from ranking.text import fold, tokenize
 from ranking.types import Evidence, Plan, PlannedRetriever
 
