@@ -2,7 +2,7 @@
 
 Pure and deterministic: the same moment and beliefs give the same proposals. A proposal names where it came from, what
 of the goal it covers, and the words by which an index can say how many pages it may bring. What a page says moves
-nothing: it can put a name into a proposal, which the reader may leave. Not for counting pages (api/following.py).
+nothing: it can put a name into a proposal, which the reader may leave. Not for counting pages (api/warm/following.py).
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from sessions.events import MAIN, TRUNK, Branch, Draft, Event, Session
 from sessions.idempotency import Claim, Flights, Outcome, Replay, other_body, poll
 from sessions.ledger import EMPTY, advance, cuts_of
 from sessions.names import checked, new_session_id
+from sessions.packing import pack
 from sessions.redis_claims import RedisClaims, replayed
 from sessions.redis_keys import SessionKeys, answer_key, listing_key, request_key, session_keys
 from sessions.redis_link import RedisLink, Value
@@ -43,7 +44,6 @@ from sessions.redis_rows import (
 )
 from sessions.redis_scripts import BRANCH, COMMIT, CREATE, ERASE, EVENT, LOAD, MARK_LENGTH
 from sessions.redis_values import (
-    pack,
     pack_answer,
     pack_events,
     pack_summary,

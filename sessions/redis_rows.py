@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from sessions.codec import decode_session
 from sessions.events import Session
-from sessions.redis_values import paired, unpack, unpack_events, unpack_summary
+from sessions.packing import unpack
+from sessions.redis_values import paired, unpack_events, unpack_summary
 from sessions.settings import SessionSettings
 from sessions.store import History, Snapshot
 

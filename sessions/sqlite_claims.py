@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 
 from sessions.idempotency import Claim, Conflict, Fresh, Replay, Running
+from sessions.packing import opened
 
 
 def known(connection: sqlite3.Connection, claim: Claim, now: float) -> Replay | Conflict | Running | None:
@@ -32,7 +33,7 @@ def answered(connection: sqlite3.Connection, claim: Claim, now: float) -> Replay
     ).fetchone()
     if found is None:
         return None
-    return Replay(found[1]) if found[0] == claim.body else Conflict()
+    return Replay(opened(found[1])) if found[0] == claim.body else Conflict()
 
 
 def take(connection: sqlite3.Connection, claim: Claim, until: float) -> Fresh:

@@ -120,8 +120,6 @@ class SqliteFile:
             connection = self._writers.get(durable)
             if connection is None:
                 connection = self._writers[durable] = self._connect(durable=durable)
-            if erase:
-                connection.execute("PRAGMA secure_delete = ON")
             try:
                 self._lock(connection)
                 yield connection
@@ -130,7 +128,6 @@ class SqliteFile:
                 self._roll_back(connection, durable, broken=isinstance(error, sqlite3.Error))
                 raise
             if erase:
-                connection.execute("PRAGMA secure_delete = FAST")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _lock(self, connection: sqlite3.Connection) -> None:
@@ -234,7 +231,8 @@ class SqliteFile:
         )
         try:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            connection.execute("PRAGMA secure_delete = FAST")
+            # Pages that folds and sweeps free would keep their words, and a later DELETE does not know them any more.
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA journal_size_limit = 67108864")  # 64 MB: a burst must not keep the disk
         except BaseException:
             connection.close()

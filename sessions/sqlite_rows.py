@@ -25,6 +25,7 @@ from sessions.events import Event
 from sessions.exposures import Exposure
 from sessions.idempotency import Claim
 from sessions.ledger import EMPTY, Ledger, Mark, TrailKey, restored
+from sessions.packing import opened, pack
 from sessions.sqlite_claims import release
 
 SEQ_BITS: Final = 24
@@ -79,19 +80,20 @@ def folded_at(connection: sqlite3.Connection, number: int, seq: int) -> int:
 
 def answer_at(connection: sqlite3.Connection, key: int, now: float) -> bytes | None:
     found = connection.execute("SELECT response FROM answers WHERE key = ? AND expires > ?", (key, now)).fetchone()
-    return found[0] if found else None
+    return opened(found[0]) if found else None
 
 
 def write_answer(connection: sqlite3.Connection, key: int, body: bytes, claim: Claim | None, expires: float) -> None:
     """Under the claim's request id, when the call had one; that claim is then done with."""
+    packed = pack(body)
     if claim is None:
-        connection.execute("INSERT INTO answers VALUES (?, ?, NULL, NULL, NULL, ?)", (key, expires, body))
+        connection.execute("INSERT INTO answers VALUES (?, ?, NULL, NULL, NULL, ?)", (key, expires, packed))
         return
     # One that is past its time may not have been swept yet.
     connection.execute("DELETE FROM answers WHERE tenant = ? AND request_id = ?", (claim.tenant, claim.request_id))
     connection.execute(
         "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-        (key, expires, claim.tenant, claim.request_id, claim.body, body),
+        (key, expires, claim.tenant, claim.request_id, claim.body, packed),
     )
     release(connection, claim)
 
