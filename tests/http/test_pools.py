@@ -414,7 +414,7 @@ def test_metrics_count_all_of_it(client: Client) -> None:
 
 def test_follow_ups_cost_next_to_nothing(client: Client) -> None:
     """Of a search's time; the figure is in the benchmarks."""
-    from api import following
+    from api.warm import following
 
     spent: list[float] = []
     plain = following.follow_ups

@@ -97,7 +97,7 @@ def test_abandoning_never_fails(path: Path, opened: Opener) -> None:
 def test_a_full_disk_is_a_retryable_error_and_heals(path: Path) -> None:
     """A write that finds no room adds nothing; what was acknowledged is there, and with room it goes on."""
     code = """
-        import resource, signal, sys
+        import os, resource, signal, sys
         from pathlib import Path
         from sessions.errors import SessionStoreError
         from sessions.sqlite import SqliteSessionStore
@@ -106,7 +106,7 @@ def test_a_full_disk_is_a_retryable_error_and_heals(path: Path) -> None:
         store = SqliteSessionStore(Path(sys.argv[1]))
         def call(n):
             snapshot = store.load("t", "s")
-            return store.commit("t", "s", [search(f"q{n}", f"d{n}")], lambda seq: bytes(200_000), snapshot=snapshot).seq
+            return store.commit("t", "s", [search(f"q{n}", f"d{n}")], lambda seq: os.urandom(200_000), snapshot=snapshot).seq
         call(0)
         limit = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, limit[1]))
