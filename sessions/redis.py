@@ -21,7 +21,7 @@ from sessions.branching import forked, merged, splits
 from sessions.clock import SystemClock
 from sessions.codec import decode_session, encode_session
 from sessions.commits import check_branches, grown, placed, started, touched
-from sessions.errors import BranchNotFound, SessionStoreError
+from sessions.errors import BranchNotFound, LogFormatError, SessionStoreError
 from sessions.events import MAIN, TRUNK, Branch, Draft, Event, Session
 from sessions.idempotency import Claim, Flights, Outcome, Replay, other_body, poll
 from sessions.ledger import EMPTY, advance, cuts_of
@@ -229,12 +229,12 @@ class RedisSessionStore:
         for _ in range(ATTEMPTS):
             try:
                 check_branches(call.drafts, before.branches if before else (TRUNK,))
-            except BranchNotFound:
-                if fresh:
+                reply, after, body = self._tried(call, before)
+            except (BranchNotFound, LogFormatError) as error:  # of a session that may be another one by now
+                if fresh and isinstance(error, BranchNotFound):
                     raise
                 before, fresh = self._current(call.keys, call.tenant, call.session_id), True
                 continue
-            reply, after, body = self._tried(call, before)
             word = reply[0]
             if word == b"ok":
                 self._kept.put((call.tenant, call.session_id), after)
@@ -295,7 +295,8 @@ class RedisSessionStore:
         return self._run(COMMIT, keys, arguments), after, body
 
     def _stored(self, keys: SessionKeys, before: Marked, upto: int) -> list[Event]:
-        """The events that are folded next. Should they be others by now, the script will not take the commit."""
+        """The events that are folded next. Should they be others by now, the script will not take the commit, and those
+        of another session cannot even be read: LogFormatError."""
         last = min(upto, before.seq) - before.summary.seq - 1
         rows = self._link.ask(lambda client: client.lrange(keys.events, 0, last)) if last >= 0 else []
         return unpack_events(rows, before.sample)

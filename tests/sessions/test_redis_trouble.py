@@ -148,6 +148,23 @@ def test_flushes_while_many_write_leave_whole_sessions(server: RedisServer) -> N
     store.close()
 
 
+def test_a_fold_that_finds_the_events_of_another_session(server: RedisServer) -> None:
+    """Flushed and begun anew by somebody else between the look and the fold: the call is told, and nothing breaks."""
+    settings = replace(DEFAULTS, live_events=5, fold_step=3)
+    mine, theirs = RedisSessionStore(server.url, settings), RedisSessionStore(server.url, settings)
+    for number in range(5):
+        call(mine, search(f"needle in the haystack {number}", f"d{number}"))
+    known = mine.load("t", "s")
+    server.flush()
+    for number in range(5):
+        call(theirs, search(f"something else entirely {number}", f"e{number}", reader="quite another one"))
+    done = mine.commit("t", "s", [search("late", "z")], lambda seq: b"%d" % seq, snapshot=known)
+    assert (done.seq, done.answer) == (0, b"0")
+    assert assert_consistent(theirs) == 5
+    mine.close()
+    theirs.close()
+
+
 def test_kills_while_many_write_leave_whole_sessions(durable: RedisServer) -> None:
     """Calls fail while it is away and go on when it is back, and no seq is given twice."""
     store = RedisSessionStore(durable.url, replace(QUICK, live_events=20, fold_step=3, redis_pause_seconds=0.05))
