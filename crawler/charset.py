@@ -36,6 +36,8 @@ _BROWSER: Final = {
     "shift_jis": "cp932",
     "big5": "big5hkscs",
 }
+_WRITTEN_IN_ASCII: Final = frozenset({"iso2022_jp", "hz", "utf-16-le", "utf-16-be"})
+"""Codecs whose bytes may all be below 128 and mean other characters."""
 _NOT_IN_META: Final = ("utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-7", "idna", "punycode")
 _META_BYTES: Final = 4096
 _GUESS_BYTES: Final = 65_536
@@ -88,11 +90,8 @@ def _decode(body: bytes, content_type: str | None) -> str:
         except UnicodeDecodeError as error:
             if declared[0] == "utf-8" and error.start > len(body) - 4:
                 return body.decode("utf-8", "ignore")
-    else:
-        if declared[0] in ("iso2022_jp", "hz", "utf-16-le", "utf-16-be"):
-            pass
-        else:
-            return body.decode("ascii")
+    elif declared[0] not in _WRITTEN_IN_ASCII:
+        return body.decode("ascii")
     for codec in declared:
         try:
             return body.decode(codec)

@@ -168,9 +168,7 @@ def _block(element: Element, found: list[str]) -> None:
         text = _one_line(element)
         if text:
             found.append(text)
-    elif tag == "hr" or tag == "colgroup":
-        pass
-    else:
+    elif tag not in ("hr", "colgroup"):  # which say nothing
         found.extend(_blocks(element))
 
 

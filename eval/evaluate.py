@@ -5,7 +5,6 @@ OUT/run.trec, per_query.jsonl, measures.json, report.md, report.html.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ import orjson
 
 from api.engine import Engine
 from eval.collections import TestCollection, read_collection
-from eval.errors import DatasetError, RunError
+from eval.errors import DatasetError
+from eval.folders import writable
 from eval.measures import measure
 from eval.report import html_page, markdown_table, rows_of_summary, summary
 from eval.runs import TENANT, Progress, ensure_indexed, query_of, run_topics, write_trec
@@ -38,14 +38,7 @@ def check(
         except QueryError as error:
             raise DatasetError(f"topic {topic.id} cannot be searched for: {error.message}", hint=error.hint) from error
     engine.plan({**request, "query": "any", "collection": collection or "default"}, TENANT)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise RunError(
-            f"cannot write to {out}: {error.strerror}", hint="give a folder that you may write with --out"
-        ) from error
+    writable(out)
 
 
 def evaluate(

@@ -24,13 +24,14 @@ from eval.agents.view import Asked
 from eval.collections import TestCollection
 from eval.desk import Desk, request_of
 from eval.errors import DatasetError
+from eval.folders import writable
 from eval.logs import Log, read_logs, tasks_of
 from eval.measures import MEASURES, measure
 from eval.readers import GRID, read
 from eval.runs import TENANT, Progress, ensure_indexed
 from eval.session_measures import list_measures, measures
 from eval.session_report import markdown, summary
-from eval.sessions import Plan, writable
+from eval.sessions import Plan
 from eval.systems import System
 from eval.tasks import Task
 from eval.trajectories import Trajectory, call_of

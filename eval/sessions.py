@@ -7,7 +7,6 @@ per_topic.jsonl, measures.json and report.md. Not for real logs (replay.py).
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +22,8 @@ from eval.agents.catalogue import agent_of
 from eval.agents.view import Agent
 from eval.collections import TestCollection
 from eval.desk import Desk, request_of
-from eval.errors import RunError, SessionRunError
+from eval.errors import SessionRunError
+from eval.folders import writable
 from eval.readers import GRID, Reader, read
 from eval.runs import TENANT, Progress, ensure_indexed
 from eval.session_measures import list_measures, measures
@@ -173,16 +173,3 @@ def measured(
                     "topic": each.task,
                     "measures": values,
                 }
-
-
-def writable(out: Path) -> Path:
-    """The folder, made. RunError when nothing can be written there."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise RunError(
-            f"cannot write to {out}: {error.strerror}", hint="give a folder that you may write with --out"
-        ) from error
-    return out

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from cli.session_tree import draw
+from tests import needs
 from tests.cli.test_commands import forage
 from tests.http.conftest import Client, filled
 
@@ -145,7 +146,7 @@ def test_an_export_is_a_file_or_nothing(data: Path, tmp_path: Path) -> None:
 
 def test_parquet_is_a_file_too(data: Path, tmp_path: Path) -> None:
     """Where pyarrow is installed."""
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = needs.parquet()
     out = tmp_path / "mine.parquet"
     forage(data, "sessions", "export", "mine", "--format", "parquet", "--what", "results", "--out", str(out))
     assert parquet.read_table(out).num_rows == 2 + 2 + 8 + 2

@@ -139,7 +139,7 @@ def test_the_leak_test_sees_a_leak() -> None:
         assert_blind(cheat, TASK, Overlap(CORPUS))
 
 
-@pytest.mark.skipif("FORAGE_TEST_DATA" not in os.environ, reason="FORAGE_TEST_DATA names no folder")
+@pytest.mark.skipif("FORAGE_TEST_DATA" not in os.environ, reason="FORAGE_TEST_DATA is not set: no multi-hop sets")
 @pytest.mark.parametrize("name", AGENTS)
 def test_no_query_on_a_real_set_holds_words_that_were_not_displayed(name: str) -> None:
     """200 questions over 3,722 paragraphs."""

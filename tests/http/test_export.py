@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests import needs
 from tests.http.conftest import Client, filled
 
 Serve = Callable[..., Client]
@@ -114,7 +115,7 @@ def test_one_kind_of_rows_may_be_asked_for(client: Client, what: str, types: set
 
 def test_parquet_has_the_same_rows(client: Client) -> None:
     """One table, one column for each key, null where a row lacks it."""
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = needs.parquet()
     session, _ = researched(client)
     for what in ("all", "queries", "results", "passages", "feedback", "signals"):
         response = client("GET", f"/v1/sessions/{session}/export?format=parquet&what={what}")
@@ -132,7 +133,7 @@ def test_parquet_has_the_same_rows(client: Client) -> None:
 
 def test_an_empty_session_is_an_empty_table(client: Client) -> None:
     """With its columns."""
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = needs.parquet()
     session = client("POST", "/v1/sessions", {}).json()["session_id"]
     assert rows(client, session) == []
     response = client("GET", f"/v1/sessions/{session}/export?format=parquet&what=results")

@@ -209,7 +209,7 @@ def test_the_top_page_of_a_real_web_is_no_footer(tmp_path: Path) -> None:
     """On the documentation sites no page that one site alone links to from its footers outranks every other site's."""
     folder = os.environ.get("FORAGE_TEST_DATA")
     if folder is None:
-        pytest.skip("FORAGE_TEST_DATA is not set")
+        pytest.skip("FORAGE_TEST_DATA is not set: the link graph of a real crawl is no part of the repository")
     sites = read_sites(Path(folder), tmp_path)
     with DocumentStore(tmp_path / "documents.sqlite") as store:
         store.add(sites)

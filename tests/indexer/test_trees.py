@@ -55,7 +55,9 @@ CASES: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def lightgbm() -> Any:
     try:
-        return pytest.importorskip("lightgbm")
+        return pytest.importorskip(
+            "lightgbm", reason="lightgbm, the reference for our reader of its models, is not installed"
+        )
     except OSError as error:  # its library wants libgomp from the system
         pytest.skip(f"lightgbm cannot be loaded: {error}")
 
