@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +10,7 @@ import pytest
 
 from indexer.embed import load_embedder, source_folder
 from ranking.ports import Embedder
+from tests.needs import NEEDS_TORCH
 
 TEXTS = [
     "how do I undo the last commit without losing my changes",
@@ -24,11 +23,6 @@ TEXTS = [
     "a" * 5_000,
     "lone \ud800 surrogate and \x00 control",
 ]
-
-NEEDS_TORCH = pytest.mark.skipif(
-    importlib.util.find_spec("sentence_transformers") is None,
-    reason="sentence-transformers is not installed: make install-models",
-)
 
 
 @pytest.fixture(scope="module")
