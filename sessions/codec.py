@@ -13,16 +13,17 @@ import re
 import sys
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 import orjson
 
 from ranking.types import Shown, Stub
+from sessions.bounds import Item
 from sessions.errors import EventError, LogFormatError
 from sessions.events import Branch, Event, Merge, Session
 from sessions.exposures import PACKED, Exposure, ordinals
-from sessions.ledger import Gain, Ledger, Mark, Touch, Trail, TrailKey
+from sessions.ledger import Gain, Ledger, Mark, Touch, Trail, TrailKey, restored
 from sessions.topics import NO_TOPIC, Asked, Topic
 
 VERSION: Final = 1
@@ -205,6 +206,13 @@ def decode_mark(body: bytes) -> Mark:
     return _decoded(body, lambda row: Mark(*row[1:]))
 
 
+def encode_entry(summary: Ledger, item: Item) -> bytes:
+    trail = summary.trails[item.key]
+    if item.shelf == "seen":
+        return encode_exposure(trail.documents[item.document])
+    return encode_mark(trail.marks[item.document])
+
+
 def encode_digest(summary: Ledger) -> bytes:
     """What the summary knows beside its entries: per trail the counts, over all what was spent."""
     trails = [
@@ -239,6 +247,22 @@ def decode_digest(body: bytes) -> tuple[int, dict[str, float], dict[TrailKey, Tr
         return item["seq"], item["spent"], trails
 
     return _decoded(body, build)
+
+
+def decode_summary(digest: bytes, entries: Iterable[tuple[Item, bytes]]) -> Ledger:
+    """Entries of a trail that the digest does not know are passed over. Raises LogFormatError."""
+    seq, spent, trails = decode_digest(digest)
+    parts: dict[TrailKey, tuple[Trail, dict[str, Exposure], dict[str, Mark]]]
+    parts = {key: (trail, {}, {}) for key, trail in trails.items()}
+    for (key, shelf, document), body in entries:
+        if key not in parts:
+            continue
+        _, exposures, marks = parts[key]
+        if shelf == "seen":
+            exposures[document] = decode_exposure(body)
+        else:
+            marks[document] = decode_mark(body)
+    return restored(seq, spent, parts)
 
 
 def _topic(drift: int, first: Sequence[Any] | None, latest: Sequence[Sequence[Any]]) -> Topic:

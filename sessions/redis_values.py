@@ -15,19 +15,9 @@ import orjson
 import zstandard
 
 from sessions.bounds import Folded, Item
-from sessions.codec import (
-    decode_digest,
-    decode_event,
-    decode_exposure,
-    decode_mark,
-    encode_digest,
-    encode_event,
-    encode_exposure,
-    encode_mark,
-)
+from sessions.codec import decode_event, decode_summary, encode_digest, encode_entry, encode_event
 from sessions.events import Event
-from sessions.exposures import Exposure
-from sessions.ledger import EMPTY, Ledger, Mark, TrailKey, restored
+from sessions.ledger import EMPTY, Ledger, TrailKey
 from sessions.packing import LEVEL, pack, unpack, unpacked
 from sessions.redis_scripts import DIGEST, MARK_LENGTH
 
@@ -76,7 +66,7 @@ def pack_summary(before: Ledger, folded: Folded) -> tuple[list[str], list[str | 
         removed += [_field(Item(key, "mark", document)) for document in trail.marks]
     written: list[str | bytes] = [DIGEST, pack(encode_digest(summary))]
     for item in folded.written:
-        written += [_field(item), pack(_entry(summary, item))]
+        written += [_field(item), pack(encode_entry(summary, item))]
     return removed, written
 
 
@@ -84,23 +74,8 @@ def unpack_summary(fields: Mapping[bytes, bytes]) -> Ledger:
     digest = fields.get(DIGEST.encode("ascii"))
     if digest is None:
         return EMPTY
-    seq, spent, trails = decode_digest(unpack(digest))
-    exposures: dict[TrailKey, dict[str, Exposure]] = {}
-    marks: dict[TrailKey, dict[str, Mark]] = {}
-    for field, packed in fields.items():
-        if not field.startswith(b"["):
-            continue
-        branch, reader, era, shelf, document = orjson.loads(field)
-        key = TrailKey(branch, reader, era)
-        if key not in trails:
-            continue
-        if shelf == "seen":
-            exposures.setdefault(key, {})[document] = decode_exposure(unpack(packed))
-        else:
-            marks.setdefault(key, {})[document] = decode_mark(unpack(packed))
-    return restored(
-        seq, spent, {key: (trail, exposures.get(key, {}), marks.get(key, {})) for key, trail in trails.items()}
-    )
+    entries = ((_item(field), unpack(packed)) for field, packed in fields.items() if field.startswith(b"["))
+    return decode_summary(unpack(digest), entries)
 
 
 def paired(flat: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -112,8 +87,6 @@ def _field(item: Item) -> str:
     return orjson.dumps([*item.key, item.shelf, item.document]).decode("utf-8")
 
 
-def _entry(summary: Ledger, item: Item) -> bytes:
-    trail = summary.trails[item.key]
-    if item.shelf == "seen":
-        return encode_exposure(trail.documents[item.document])
-    return encode_mark(trail.marks[item.document])
+def _item(field: bytes) -> Item:
+    branch, reader, era, shelf, document = orjson.loads(field)
+    return Item(TrailKey(branch, reader, era), shelf, document)

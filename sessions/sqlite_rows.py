@@ -12,19 +12,10 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from sessions.bounds import Folded, Item
-from sessions.codec import (
-    decode_digest,
-    decode_event,
-    decode_exposure,
-    decode_mark,
-    encode_digest,
-    encode_exposure,
-    encode_mark,
-)
+from sessions.codec import decode_event, decode_summary, encode_digest, encode_entry
 from sessions.events import Event
-from sessions.exposures import Exposure
 from sessions.idempotency import Claim
-from sessions.ledger import EMPTY, Ledger, Mark, TrailKey, restored
+from sessions.ledger import EMPTY, Ledger, TrailKey
 from sessions.packing import opened, pack
 from sessions.sqlite_claims import release
 
@@ -102,21 +93,10 @@ def summary_of(connection: sqlite3.Connection, number: int) -> Ledger:
     digest = connection.execute("SELECT body FROM digests WHERE number = ?", (number,)).fetchone()
     if digest is None:
         return EMPTY
-    seq, spent, trails = decode_digest(digest[0])
-    exposures: dict[TrailKey, dict[str, Exposure]] = {}
-    marks: dict[TrailKey, dict[str, Mark]] = {}
     rows = connection.execute(
         "SELECT branch, reader, era, shelf, document, body FROM entries WHERE number = ?", (number,)
     )
-    for branch, reader, era, shelf, document, body in rows:
-        key = TrailKey(branch, reader, era)
-        if shelf == "seen":
-            exposures.setdefault(key, {})[document] = decode_exposure(body)
-        else:
-            marks.setdefault(key, {})[document] = decode_mark(body)
-    return restored(
-        seq, spent, {key: (trail, exposures.get(key, {}), marks.get(key, {})) for key, trail in trails.items()}
-    )
+    return decode_summary(digest[0], ((Item(TrailKey(*key), shelf, name), body) for *key, shelf, name, body in rows))
 
 
 def write_summary(connection: sqlite3.Connection, number: int, folded: Folded) -> None:
@@ -132,15 +112,8 @@ def write_summary(connection: sqlite3.Connection, number: int, folded: Folded) -
     )
     connection.executemany(
         "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(number, *item.key, item.shelf, item.document, _entry(summary, item)) for item in folded.written],
+        [(number, *item.key, item.shelf, item.document, encode_entry(summary, item)) for item in folded.written],
     )
-
-
-def _entry(summary: Ledger, item: Item) -> bytes:
-    trail = summary.trails[item.key]
-    if item.shelf == "seen":
-        return encode_exposure(trail.documents[item.document])
-    return encode_mark(trail.marks[item.document])
 
 
 def erase_log(connection: sqlite3.Connection, number: int) -> int:
