@@ -16,7 +16,7 @@ class FollowUpSettings:
     pages: int = row(3, "pages", "the top of what was shown: names further down are of other subjects")
     page_characters: int = row(1_000, "characters", "of each page's shown text that is read for names: 0.1 ms")
     names: int = row(8, "names", "looked up in the collection's words; the rest are further down")
-    added_words: int = row(5, "words", "of the goal that go beside a name: with more the name no longer leads")
+    added_words: int = row(3, "words", "of the goal that go beside a name: with more the name no longer leads")
     clause_words: int = row(2, "words", "a clause has at least so many that say something, or it is no question")
     least_new: int = row(2, "documents", "fewer unseen documents are not worth a call (session anchors, 1.7)")
     same: float = row(0.6, "Jaccard", "two queries with this overlap of tokens are one: their lists agree by half")

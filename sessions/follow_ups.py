@@ -72,6 +72,10 @@ _CLAUSES: Final = re.compile(
     r"[,;:?.!]+\s(?:and\s|or\s|but\s)?|\s(?:and|or|but|which|that|who|whose|where|when|while|und|oder|et|ou|y|o)\s"
 )
 _ADDRESSING: Final = frozenset("me my mine myself you your yours yourself we our ours ourselves".split())
+_DATES: Final = frozenset(
+    "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday jan feb mar apr may jun jul "
+    "aug sep sept oct nov dec january february march april june july august september october november december".split()
+)
 _AROUND: Final = 60
 """Characters on each side of a name in which a list is looked for."""
 
@@ -240,7 +244,7 @@ class _Reader:
 
 def _names_of(text: str, common: frozenset[str]) -> list[str]:
     """Names of two words and more, without the label of a part before them, and without words that say nothing at
-    either end: those begin a sentence. What speaks to its reader is no name, however it is written."""
+    either end: those begin a sentence. What speaks to its reader is no name, however it is written, nor is a date."""
     found = []
     for match in _NAME.finditer(_LABEL.sub(". ", text)):
         parts = match[0].split()
@@ -248,7 +252,8 @@ def _names_of(text: str, common: frozenset[str]) -> list[str]:
             parts.pop(0)
         while parts and parts[-1].lower() in common:
             parts.pop()
-        if len(parts) > 1 and not any(part.lower() in _ADDRESSING and not part.isupper() for part in parts):
+        speaks = any(part.lower() in _ADDRESSING and not part.isupper() for part in parts)
+        if len(parts) > 1 and not speaks and not _DATES.issuperset(part.lower().rstrip(".") for part in parts):
             found.append(" ".join(parts))
     return found
 

@@ -81,6 +81,15 @@ def test_what_a_page_tells_its_reader_to_do_is_no_name() -> None:
     assert {name.removesuffix(" film") for name in names} == {"Emma Thomas", "UK And US Navy"}
 
 
+def test_a_date_is_no_name() -> None:
+    """Days and months alone; a name may hold one."""
+    page = Page(
+        "0.3 Changelog", "Released: Fri Jul 20 2007. Theresa May spoke. August Strindberg wrote. Sept. Oct. came."
+    )
+    found = of("name", Moment("pool timeout", goal="pool timeout", pages=(page,)))
+    assert sorted(name.removesuffix(" pool timeout") for name in found) == ["August Strindberg", "Theresa May"]
+
+
 def test_parts_of_the_goal_that_were_not_asked_for() -> None:
     """A clause is asked for once one query had its words."""
     goal = "Compare the license of redis, the clustering of redis, and its persistence format"
