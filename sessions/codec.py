@@ -22,7 +22,7 @@ from ranking.types import Shown, Stub
 from sessions.bounds import Item
 from sessions.errors import EventError, LogFormatError
 from sessions.events import Branch, Event, Merge, Session
-from sessions.exposures import PACKED, Exposure, ordinals
+from sessions.exposures import PACKED, Exposure, ordinals, pack, unpack
 from sessions.ledger import Gain, Ledger, Mark, Touch, Trail, TrailKey, restored
 from sessions.topics import NO_TOPIC, Asked, Topic
 
@@ -106,13 +106,13 @@ def _shown_row(shown: Shown) -> tuple[Any, ...]:
         shown.content_hash,
         shown.cluster,
         shown.passages,
-        _pack(shown.shingles),
+        _written(pack(shown.shingles)),
     )
 
 
 def _shown(row: Sequence[Any]) -> Shown:
     document, url, title, rank, score, content_hash, cluster, passages, shingles = row
-    return Shown(document, url, title, rank, score, content_hash, cluster, tuple(passages), _unpack(shingles))
+    return Shown(document, url, title, rank, score, content_hash, cluster, tuple(passages), unpack(_read(shingles)))
 
 
 # ---------------------------------------------------------------- sessions
@@ -311,21 +311,6 @@ def _finite(number: float) -> float:
     if not math.isfinite(number):
         raise EventError(f"{number} cannot be written down: scores and amounts must be finite")
     return number
-
-
-def _pack(shingles: tuple[int, ...]) -> str:
-    if not shingles:
-        return ""
-    try:
-        return _written(array(PACKED, shingles).tobytes())
-    except (OverflowError, TypeError) as error:
-        raise EventError(f"a shingle must be an integer in [0, 2^32): {error}") from error
-
-
-def _unpack(text: str) -> tuple[int, ...]:
-    numbers = array(PACKED)
-    numbers.frombytes(_read(text))
-    return tuple(numbers)
 
 
 def _written(packed: bytes) -> str:

@@ -50,23 +50,19 @@ class Exposure:
 
 
 def pack(shingles: Iterable[int]) -> bytes:
-    """Unsigned 32-bit integers, ascending, without repeats. Raises EventError for any other number."""
-    return _raw(sorted(set(shingles)))
-
-
-def _raw(shingles: Iterable[int]) -> bytes:
-    """As they come: most documents are shown once, and then nothing is gained by order. A join orders them."""
+    """Unsigned 32-bit integers, as they come: most documents are shown once, and then nothing is gained by order. A
+    join orders them. Raises EventError for any other number."""
     try:
         return array(PACKED, shingles).tobytes()
     except (OverflowError, TypeError) as error:
         raise EventError(f"a shingle must be an integer in [0, 2^32): {error}") from error
 
 
-def unpack(packed: bytes) -> frozenset[int]:
+def unpack(packed: bytes) -> tuple[int, ...]:
     """The shingles of `pack`."""
     numbers = array(PACKED)
     numbers.frombytes(packed)
-    return frozenset(numbers)
+    return tuple(numbers)
 
 
 def all_shingles(exposures: Mapping[str, Exposure]) -> Packed:
@@ -90,7 +86,7 @@ def exposure(shown: Shown, seq: int) -> Exposure:
         content_hash=shown.content_hash,
         cluster=shown.cluster,
         versions=((shown.content_hash, ordinals(tuple(shown.passages))),),
-        shingles=_raw(shown.shingles),
+        shingles=pack(shown.shingles),
     )
 
 
@@ -129,8 +125,10 @@ def _join_versions(
 def _join_packed(one: bytes, other: bytes) -> bytes:
     if one == other or not other:
         return one
+    if not one:
+        return other
     both = np.concatenate((np.frombuffer(one, np.uint32), np.frombuffer(other, np.uint32)))
     both.sort()
     first = np.ones(len(both), np.bool_)
     np.not_equal(both[1:], both[:-1], out=first[1:])
-    return both[first].tobytes() if one else other
+    return both[first].tobytes()
