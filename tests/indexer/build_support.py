@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Sequence
 from contextlib import closing
@@ -22,7 +18,6 @@ from indexer.generation import open_current
 from indexer.limits import BuildLimits
 from ranking.types import Document, Floats, Link
 
-ROOT = Path(__file__).resolve().parents[2]
 FAST = BuildLimits(poll_seconds=0.05)
 """Readers that look often."""
 
@@ -89,11 +84,3 @@ def served(collection: Path) -> dict[str, str]:
         return found
     finally:
         index.close()
-
-
-def script(body: str, *arguments: str) -> subprocess.Popen[str]:
-    """A Python process of its own, in the repository."""
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(body), *arguments], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip

@@ -16,7 +16,8 @@ from indexer.errors import CollectionBusyError, StorageFullError
 from indexer.generation import GENERATIONS, head_id, open_current
 from indexer.limits import BuildLimits
 from indexer.lock import writer_lock
-from tests.indexer.build_support import CountingEmbedder, built, fill, page, script, served
+from tests.indexer.build_support import CountingEmbedder, built, fill, page, served
+from tests.processes import script
 
 _BUILDER = """
     import sys

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,8 +18,7 @@ from indexer.documents import DocumentStore
 from indexer.errors import CollectionBusyError, DocumentsError
 from indexer.limits import StoreLimits
 from ranking.types import Document, Link
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.processes import script
 
 
 @pytest.fixture
@@ -218,13 +214,6 @@ def test_many_threads_write_and_read(store: DocumentStore) -> None:
     assert not failures
     assert store.count() == 8 * 15 + 1
     assert store.version.revision == 8 * 15
-
-
-def script(body: str, *arguments: str, **options: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(body), *arguments],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,  # type: ignore[call-overload]
-    )  # fmt: skip
 
 
 def test_two_processes_create_and_fill_one_file(tmp_path: Path) -> None:

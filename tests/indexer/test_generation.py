@@ -41,7 +41,8 @@ from indexer.generation import (
 from indexer.lock import writer_lock
 from indexer.manifest import from_bytes, to_bytes
 from indexer.storage import files_below
-from tests.indexer.build_support import FAST, built, fill, page, script, served
+from tests.indexer.build_support import FAST, built, fill, page, served
+from tests.processes import script
 
 
 def flip(path: Path, at: int) -> None:

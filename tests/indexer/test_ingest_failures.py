@@ -21,8 +21,9 @@ from indexer.limits import BuildLimits, StoreLimits
 from indexer.lock import writer_lock
 from indexer.staging import Staging
 from ranking.ports import Embedder
-from tests.indexer.build_support import CountingEmbedder, page, script, served
+from tests.indexer.build_support import CountingEmbedder, page, served
 from tests.indexer.ingests import ingest, leftovers, stored
+from tests.processes import script
 
 
 class Failing(CountingEmbedder):

@@ -13,8 +13,8 @@ import pytest
 from indexer.errors import InvalidModelError, ModelError, ModelNotFoundError
 from indexer.rerankers.store import ModelStore
 from ranking.errors import ParamsError
-from tests.indexer.build_support import script
 from tests.indexer.forests import ranker
+from tests.processes import script
 
 
 def test_what_was_put_is_read_back(models: ModelStore, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from indexer.limits import StoreLimits
 from indexer.snapshot import Snapshot
 from indexer.staging import Staging
 from ranking.types import Document, Link
-from tests.indexer.build_support import page, script
+from tests.indexer.build_support import page
+from tests.processes import script
 
 WORDS = st.sampled_from(["red", "green", "blue"])
 DOCUMENTS = st.lists(
