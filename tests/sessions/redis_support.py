@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sessions.redis import RedisSessionStore
-from sessions.store import SessionStore
 from tests.redis_server import RedisServer
+from tests.sessions.store_support import WRITING
 
 Opener = Callable[..., RedisSessionStore]
 
-WRITER = """
+WRITER = (
+    """
     import sys
     from dataclasses import replace
     from sessions.redis import RedisSessionStore
@@ -19,14 +20,9 @@ WRITER = """
     url, name, calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
     settings = replace(DEFAULTS, live_events=10, fold_step=3, seen_ids=40, redis_read_seconds=20)
     store = RedisSessionStore(url, settings)
-    for number in range(calls):
-        snapshot = store.load("t", "s")
-        documents = [f"{name}-{number}-{i}" for i in range(3)]
-        drafts = [search(f"q{number}", *documents, reader=name)]
-        done = store.commit("t", "s", drafts, lambda seq: b"x" * 5000, snapshot=snapshot)
-        print(done.seq, flush=True)
-    store.close()
 """
+    + WRITING
+)
 
 SAME_REQUEST = """
     import sys
@@ -49,18 +45,6 @@ SAME_REQUEST = """
         print(*sorted({answer.decode() for answer in pool.map(one, range(16))}), sep="|")
     store.close()
 """
-
-
-def assert_consistent(store: SessionStore, session: str = "s") -> int:
-    """The log has no gap, the kept fold is the fold of the log; returns the last seq."""
-    history, snapshot = store.history("t", session), store.load("t", session)
-    assert history is not None
-    assert snapshot is not None
-    seqs = [event.seq for event in history.events]
-    assert seqs == list(range(history.summary.seq + 1, history.summary.seq + 1 + len(seqs)))
-    assert history.ledger() == snapshot.ledger
-    assert snapshot.seq == (seqs[-1] if seqs else history.summary.seq)
-    return snapshot.seq
 
 
 def names(server: RedisServer, pattern: str = "*") -> list[str]:

@@ -19,10 +19,11 @@ from sessions.redis_keys import answer_key, request_key, session_keys
 from sessions.redis_url import place, trouble
 from sessions.settings import DEFAULTS, SessionSettings
 from tests.contract.session_stores import call, claimed, loaded
+from tests.processes import finished, script
 from tests.redis_server import RedisServer
 from tests.sessions.logs import StoppedClock, search
-from tests.sessions.redis_support import SAME_REQUEST, WRITER, Opener, assert_consistent, names
-from tests.sessions.sqlite_support import child, finished
+from tests.sessions.redis_support import SAME_REQUEST, WRITER, Opener, names
+from tests.sessions.store_support import assert_consistent
 
 SMALL = replace(DEFAULTS, live_events=10, fold_step=3, seen_ids=40)
 
@@ -49,7 +50,7 @@ def test_two_processes_share_one_session(redis_server: RedisServer, opened: Open
     """Both write while this one reads along, with folding going on: nothing lost, nothing twice."""
     store = opened(SMALL)
     call(store, search("first", "x", reader="here"))
-    writers = [child(WRITER, redis_server.url, name, 40) for name in ("one", "two")]
+    writers = [script(WRITER, redis_server.url, name, 40) for name in ("one", "two")]
     while any(writer.poll() is None for writer in writers):
         assert loaded(store).ledger.size <= 40
         time.sleep(0.01)
@@ -63,7 +64,7 @@ def test_sixteen_threads_in_each_of_four_processes_commit_one_request_once(
     redis_server: RedisServer, opened: Opener
 ) -> None:
     """One event, one answer, the same bytes for all sixty-four."""
-    processes = [child(SAME_REQUEST, redis_server.url, name) for name in "abcd"]
+    processes = [script(SAME_REQUEST, redis_server.url, name) for name in "abcd"]
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")

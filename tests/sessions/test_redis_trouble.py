@@ -16,10 +16,11 @@ from sessions.redis import RedisSessionStore
 from sessions.settings import DEFAULTS
 from sessions.store import Committed
 from tests.contract.session_stores import call, claimed, loaded
+from tests.processes import script
 from tests.redis_server import RedisServer, running
 from tests.sessions.logs import search
-from tests.sessions.redis_support import WRITER, assert_consistent, names
-from tests.sessions.sqlite_support import before_long, child
+from tests.sessions.redis_support import WRITER, names
+from tests.sessions.store_support import assert_consistent, before_long
 
 QUICK = replace(DEFAULTS, redis_pause_seconds=0.2)
 
@@ -97,7 +98,7 @@ def test_what_was_acknowledged_survives_a_kill_as_far_as_redis_promises(durable:
     settings = replace(QUICK, live_events=10, fold_step=3, seen_ids=40)
     store = RedisSessionStore(durable.url, settings)
     for _ in range(3):
-        writers = [child(WRITER, durable.url, name, 100_000) for name in ("one", "two")]
+        writers = [script(WRITER, durable.url, name, 100_000) for name in ("one", "two")]
         firsts = [int(writer.stdout.readline()) for writer in writers if writer.stdout]
         time.sleep(rng.uniform(0.05, 0.3))
         durable.kill()

@@ -19,8 +19,11 @@ from sessions.errors import SessionStoreError
 from sessions.events import Draft
 from sessions.idempotency import Fresh, Replay, Running
 from sessions.settings import DEFAULTS
+from tests.contract.session_stores import call
+from tests.processes import finished, script
 from tests.sessions.logs import StoppedClock, search, shown
-from tests.sessions.sqlite_support import WRITER, Opener, assert_consistent, call, child, finished
+from tests.sessions.sqlite_support import WRITER, Opener
+from tests.sessions.store_support import assert_consistent
 
 # ---------------------------------------------------------------- processes
 
@@ -29,7 +32,7 @@ def test_a_killed_writer_leaves_a_whole_log(path: Path, opened: Opener) -> None:
     """kill -9 at any instant: every acknowledged commit is there, the log has no gap, the fold agrees with it."""
     rng = random.Random(7)
     for _ in range(5):
-        process = child(WRITER, path, "killed", 100_000)
+        process = script(WRITER, path, "killed", 100_000)
         assert process.stdout is not None
         acknowledged = int(process.stdout.readline())
         time.sleep(rng.uniform(0.0, 0.1))
@@ -48,7 +51,7 @@ def test_two_processes_share_one_session(path: Path, opened: Opener) -> None:
     """Both write while this one reads along, with folding going on: nothing lost, nothing twice."""
     store = opened(replace(DEFAULTS, live_events=10, fold_step=3, seen_ids=40))
     call(store, search("first", "x", reader="here"))
-    writers = [child(WRITER, path, name, 25) for name in ("one", "two")]
+    writers = [script(WRITER, path, name, 25) for name in ("one", "two")]
     while any(writer.poll() is None for writer in writers):
         snapshot = store.load("t", "s")
         assert snapshot is not None
@@ -80,7 +83,7 @@ def test_a_dead_workers_request_is_taken_over(path: Path, opened: Opener) -> Non
     clock.time += 10.1
     alive = second.begin("t", "r", "b", wait=0)
     assert isinstance(alive, Fresh)
-    assert call(second, search("a", "x"), claim=alive.claim) == 1
+    assert call(second, search("a", "x"), claim=alive.claim).seq == 1
     late = first.commit("t", "s", [search("a", "x")], lambda seq: b"late", claim=dead.claim)
     assert (late.answer, late.replayed) == (b"answer 1", True)
     assert assert_consistent(first) == 1

@@ -15,8 +15,11 @@ from sessions.errors import LogFormatError, SessionStoreError
 from sessions.idempotency import Fresh
 from sessions.settings import DEFAULTS
 from sessions.sqlite import SqliteSessionStore
+from tests.contract.session_stores import call
+from tests.processes import finished, script
 from tests.sessions.logs import search
-from tests.sessions.sqlite_support import Opener, assert_consistent, before_long, call, child, finished
+from tests.sessions.sqlite_support import Opener
+from tests.sessions.store_support import assert_consistent, before_long
 
 
 def test_a_locked_file_is_a_retryable_error_and_heals(path: Path, opened: Opener) -> None:
@@ -37,7 +40,7 @@ def test_a_locked_file_is_a_retryable_error_and_heals(path: Path, opened: Opener
     other.close()
     claim = store.begin("t", "r", "b", wait=0)
     assert isinstance(claim, Fresh)
-    assert call(store, search("b", "y"), claim=claim.claim) == 2
+    assert call(store, search("b", "y"), claim=claim.claim).seq == 2
     assert assert_consistent(store) == 2
 
 
@@ -56,11 +59,11 @@ def test_a_file_that_is_locked_for_long_does_not_make_every_call_wait(path: Path
     assert waits[0] >= 0.5
     assert sorted(waits)[4] < 0.1
     other.execute("ROLLBACK")
-    assert call(store, search("b", "y")) == 2
+    assert call(store, search("b", "y")).seq == 2
     other.execute("BEGIN IMMEDIATE")
     timer = threading.Timer(0.1, lambda: other.execute("ROLLBACK"))
     timer.start()
-    assert call(store, search("c", "z")) == 3
+    assert call(store, search("c", "z")).seq == 3
     timer.join()
     other.close()
     assert assert_consistent(store) == 3
@@ -77,7 +80,7 @@ def test_a_file_that_is_deleted_in_mid_call_is_like_a_deleted_session(path: Path
     done = store.commit("t", "s", [search("late", "y")], lambda seq: b"answer %d" % seq, snapshot=held)
     assert (done.seq, done.answer) == (0, b"answer 0")
     assert store.load("t", "s") is None
-    assert call(store, search("anew", "z")) == 1
+    assert call(store, search("anew", "z")).seq == 1
     assert assert_consistent(store) == 1
 
 
@@ -124,7 +127,7 @@ def test_a_full_disk_is_a_retryable_error_and_heals(path: Path) -> None:
         assert store.history("t", "s").ledger() == store.load("t", "s").ledger
         print(done + 1)
     """
-    last = int(finished(child(code, path)))
+    last = int(finished(script(code, path)))
     store = SqliteSessionStore(path)
     try:
         assert assert_consistent(store) == last
@@ -155,7 +158,7 @@ def test_a_file_that_is_no_database_is_left_alone_until_it_is_mended(path: Path,
         assert caught.value.hint
     assert path.read_bytes() == garbage
     path.write_bytes(whole)
-    assert before_long(lambda: call(store, search("b", "y"))) == 2
+    assert before_long(lambda: call(store, search("b", "y")).seq) == 2
     assert assert_consistent(store) == 2
 
 
@@ -174,7 +177,7 @@ def test_a_file_that_is_damaged_in_use_may_be_emptied(path: Path, opened: Opener
     path.write_bytes(b"")
     with contextlib.suppress(SessionStoreError):
         store.load("t", "s")
-    assert before_long(lambda: call(store, search("anew", "y"))) == 1
+    assert before_long(lambda: call(store, search("anew", "y")).seq) == 1
     assert assert_consistent(store) == 1
 
 
@@ -204,7 +207,7 @@ def test_another_file_in_the_place_of_the_open_one_is_served(path: Path, opened:
     snapshot = store.load("t", "s")
     assert snapshot is not None
     assert set(snapshot.state().seen) == {f"old-{number}" for number in range(3)}
-    assert call(store, search("old again", "x")) == 4
+    assert call(store, search("old again", "x")).seq == 4
     assert assert_consistent(store) == 4
 
 
@@ -225,7 +228,7 @@ def test_a_file_that_is_locked_whole_does_not_make_every_call_wait(path: Path, o
     other.execute("ROLLBACK")
     other.close()
     time.sleep(took[0])
-    assert call(store, search("a", "x")) == 1
+    assert call(store, search("a", "x")).seq == 1
 
 
 def test_a_newer_schema_is_refused(path: Path, opened: Opener) -> None:
