@@ -14,6 +14,7 @@ from api.http.auth import tenant_of
 from api.http.bodies import read_json
 from api.http.openapi import operation
 from api.requests import ContentsRequest, SearchRequest
+from api.session.door import Reply
 
 router = APIRouter(tags=["search"])
 
@@ -21,6 +22,12 @@ router = APIRouter(tags=["search"])
 def json_response(body: Any, status: int = 200) -> Response:
     """A JSON-ready object as a response."""
     return Response(orjson.dumps(body), status_code=status, media_type="application/json")
+
+
+def reply_response(reply: Reply) -> Response:
+    """The bytes of an answer, with the mark of a retry."""
+    headers = {"Forage-Replayed": "true"} if reply.replayed else None
+    return Response(reply.body, media_type="application/json", headers=headers)
 
 
 def engine_of(request: Request) -> Engine:
@@ -53,8 +60,7 @@ async def search(request: Request, tenant: str = Depends(tenant_of)) -> Response
     """The main door; `{"query": "..."}` alone works."""
     payload = await payload_of(request)
     reply = await workers_of(request).run(engine_of(request).search, payload, tenant)
-    headers = {"Forage-Replayed": "true"} if reply.replayed else None
-    return Response(reply.body, media_type="application/json", headers=headers)
+    return reply_response(reply)
 
 
 @router.post("/v1/plan", openapi_extra=operation(404, body=SearchRequest, answer="Plan"), summary="Dry run of a search")

@@ -13,8 +13,7 @@ from api.errors import OverloadedError
 from api.http.admission import Workers
 from api.http.auth import tenant_of
 from api.http.openapi import operation
-from api.http.routes.search import engine_of, json_response, payload_of, workers_of
-from api.session.door import Reply
+from api.http.routes.search import engine_of, json_response, payload_of, reply_response, workers_of
 from api.session.export import Format, What, lines
 from api.session.requests import BatchRequest, FeedbackRequest, ForkRequest, MergeRequest
 
@@ -24,12 +23,6 @@ JSON_LINES: Final = "application/x-ndjson"
 PARQUET: Final = "application/vnd.apache.parquet"
 PAUSE_S: Final = 0.05
 """Between two tries to go on with an export on a server that is full: half a search."""
-
-
-def reply_response(reply: Reply) -> Response:
-    """The bytes of an answer, with the mark of a retry."""
-    headers = {"Forage-Replayed": "true"} if reply.replayed else None
-    return Response(reply.body, media_type="application/json", headers=headers)
 
 
 @router.post(
