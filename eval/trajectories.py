@@ -25,7 +25,7 @@ SPECIFICATION = "specification"
 
 
 class Door(Protocol):
-    """What a run needs of a system (systems.Desk)."""
+    """What a run needs of a system (desk.Desk)."""
 
     def search(self, asked: Asked) -> Answer: ...
 

@@ -55,9 +55,3 @@ def names(text: str) -> list[str]:
     word."""
     found = (each for each in _NAME.findall(text) if each.lower() not in ENGLISH)
     return list(dict.fromkeys(found))
-
-
-def trigrams(text: str) -> set[tuple[str, ...]]:
-    """Every run of three words, in lower case."""
-    lower = [word.lower() for word in tokens(text)]
-    return {tuple(lower[place : place + 3]) for place in range(len(lower) - 2)}
