@@ -6,18 +6,14 @@ Beside sessions/readback.py, which tells what was asked and shown. Not for learn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from api.errors import DeadlineError
 from api.requests import SearchRequest
 from api.session.batch import Entry
+from api.session.replay import RunAgain
 from ranking.errors import ForageError
-from ranking.types import SessionState
 from sessions.events import MAIN, Event
 from sessions.store import History, Snapshot
-
-RunAgain = Callable[[str, Sequence[SearchRequest], SessionState], Sequence[Entry | DeadlineError]]
 
 
 def segments(history: History, as_of: int | None) -> list[dict[str, Any]]:
