@@ -17,8 +17,9 @@ import numpy as np
 
 from api.warm.pools import Pool
 from api.warm.settings import NEAR_COSINE, NEAR_DEPTH, NEAR_JACCARD, NEAR_PROBE
-from ranking.text import fold, tokenize
+from ranking.text import fold
 from ranking.types import Evidence, Plan, PlannedRetriever
+from sessions.follow_ups import overlap, tokens_of
 
 NEGATIONS: Final = frozenset(
     "no not non nor none never neither without except excluding exclude unless cannot vs versus "
@@ -54,25 +55,19 @@ def signs_of(text: str) -> Signs:
     )
 
 
-def jaccard(one: Iterable[str], other: Iterable[str]) -> float:
-    """Overlap of two sets of tokens; 0 where both are empty."""
-    left, right = frozenset(one), frozenset(other)
-    return len(left & right) / len(left | right) if left or right else 0.0
-
-
 def nearest(plan: Plan, pools: Iterable[Pool]) -> Pool | None:
     """The pool of the greatest overlap, the latest of equals."""
     there = [(pool, pool.vector) for pool in pools if pool.vector is not None]
     if plan.vector is None or not there:
         return None
     cosines = np.array([vector for _, vector in there]) @ plan.vector
-    tokens, signs = frozenset(tokenize(plan.query.text)), signs_of(plan.query.text)
+    tokens, signs = tokens_of(plan.query.text), signs_of(plan.query.text)
     best, found = 0.0, None
     for row in np.flatnonzero(cosines >= NEAR_COSINE).tolist():
         text = there[row][0].text
-        overlap = jaccard(tokens, tokenize(text))
-        if overlap >= NEAR_JACCARD and overlap > best and signs_of(text) == signs:
-            best, found = overlap, there[row][0]
+        alike = overlap(tokens, tokens_of(text))
+        if alike >= NEAR_JACCARD and alike > best and signs_of(text) == signs:
+            best, found = alike, there[row][0]
     return found
 
 
