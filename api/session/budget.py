@@ -1,8 +1,8 @@
 """What a session may cost, and what calls took of it: given an outcome and a snapshot, returns amounts by resource.
 
-`calls` are searches, `results` the pages that they showed, `tokens` those of the passages as they were shown, 4
-characters each. A spent budget refuses nothing: it is advice to stop, in every answer from then on. Not for the budget
-of one search (budget.py).
+`calls` are searches, `results` the pages that they showed, `tokens` those of the passages as they were shown, counted
+as content.max_tokens_total counts. A spent budget refuses nothing: it is advice to stop, in every answer from then on.
+Not for the budget of one search (api/budget.py).
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, get_args
 
+from api.answers import CHARACTERS_PER_TOKEN
 from api.search import Outcome
 from sessions.store import Snapshot
 
 Resource = Literal["calls", "results", "tokens"]
 RESOURCES: Final[tuple[str, ...]] = get_args(Resource)
-
-CHARACTERS_A_TOKEN: Final = 4
-"""As content.max_tokens_total counts."""
 
 
 def cost_of(outcome: Outcome, snapshot: Snapshot | None) -> dict[str, float]:
@@ -26,7 +24,7 @@ def cost_of(outcome: Outcome, snapshot: Snapshot | None) -> dict[str, float]:
         return {}
     results = outcome.body["results"]
     characters = sum(len(passage["text"]) for result in results for passage in result["passages"])
-    return {"calls": 1.0, "results": float(len(results)), "tokens": float(-(-characters // CHARACTERS_A_TOKEN))}
+    return {"calls": 1.0, "results": float(len(results)), "tokens": float(-(-characters // CHARACTERS_PER_TOKEN))}
 
 
 def together(costs: Iterable[Mapping[str, float]]) -> dict[str, float]:
