@@ -249,7 +249,7 @@ class PooledIndex:
         if led:
             known.served.append(Served(pool.key, "miss"))
         else:
-            if self._terms.keep and not self._cellar.pools.holds(pool.key):
+            if self._terms.keep and self._cellar.pools.peek(pool.key) is None:
                 self._cellar.pools.put(pool)
             guess = self._guess_of(pool)
             known.served.append(Served(pool.key, "joined", 0.0, guess, late=guess is not None))

@@ -161,11 +161,6 @@ class Pools:
                 self._pools.move_to_end(key)
             return found
 
-    def holds(self, key: Key) -> bool:
-        """Whether it is there; nobody used it."""
-        with self._guard:
-            return key in self._pools
-
     def peek(self, key: Key) -> Pool | None:
         """As `get`; it counts as no use."""
         with self._guard:

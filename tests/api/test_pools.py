@@ -69,7 +69,7 @@ def test_a_column_is_read_once() -> None:
 
 
 def held(pools: Pools, *queries: str) -> list[bool]:
-    return [pools.holds(made(query).key) for query in queries]
+    return [pools.peek(made(query).key) is not None for query in queries]
 
 
 def test_the_least_recently_used_go_first() -> None:
