@@ -16,6 +16,8 @@ from api.errors import NotInstalledError
 from api.session.export import COLUMNS, TYPES, Row, What
 
 COMPRESSION: Final = "zstd"
+ROWS: Final = 10_000
+"""Of one row group: some megabytes of text."""
 HINT: Final = "make install-parquet (or: pip install 'pyarrow'); or export as JSON lines: format=jsonl"
 
 
@@ -30,11 +32,12 @@ def parquet(rows: Iterable[list[Row]], what: What) -> bytes:
     arrow = _pyarrow()
     from pyarrow.parquet import ParquetWriter
 
-    schema = arrow.schema([(name, _type(arrow, kind)) for name, kind in columns(what).items()])
+    kinds = columns(what)
+    schema = arrow.schema([(name, _type(arrow, kind)) for name, kind in kinds.items()])
     file = io.BytesIO()
     with ParquetWriter(file, schema, compression=COMPRESSION) as writer:
         for some in _tables(rows):
-            table = [{name: _cell(row.get(name), kind) for name, kind in columns(what).items()} for row in some]
+            table = [{name: _cell(row.get(name), kind) for name, kind in kinds.items()} for row in some]
             writer.write_table(arrow.Table.from_pylist(table, schema=schema))
     return file.getvalue()
 
@@ -42,10 +45,6 @@ def parquet(rows: Iterable[list[Row]], what: What) -> bytes:
 def columns(what: What) -> dict[str, str]:
     """Name -> what it holds, of the table of `what`."""
     return {name: kind for type in TYPES[what] for name, kind in COLUMNS[type].items()}
-
-
-ROWS: Final = 10_000
-"""Of one row group: some megabytes of text."""
 
 
 def _tables(rows: Iterable[list[Row]]) -> Iterator[list[Row]]:
