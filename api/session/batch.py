@@ -124,11 +124,11 @@ class BatchRunner:
         done: dict[int, T | DeadlineError] = {}
         failed: tuple[int, BaseException] | None = None
         for number, future in sorted(waiting.items()):
-            if failed is not None:
-                future.cancel()
-            error = None if future.cancelled() else future.exception()
+            if failed is not None and future.cancel():
+                continue
+            error = future.exception()
             if error is None:
-                done.update({} if future.cancelled() else {number: future.result()})
+                done[number] = future.result()
             elif isinstance(error, DeadlineError):
                 done[number] = error
             elif failed is None:
