@@ -24,7 +24,6 @@ from sessions.events import MAIN, TRUNK, Branch, Event
 from sessions.exposures import Exposure, Packed, all_shingles, join
 from sessions.ledger import EMPTY, Gain, Ledger, Mark, Trail, advance, cuts_of
 from sessions.settings import COUNTED_CALLS
-from sessions.topics import Topic
 from sessions.topics import join as join_topics
 
 T = TypeVar("T")
@@ -68,45 +67,20 @@ def state_of(
     session has a better one. Raises BranchNotFound."""
     own, foreign = split(ledger, reader, branch, branches)
     calls = _calls(own)
-    segment = _segment(own)
+    topic = own[0].topic if len(own) == 1 else join_topics(trail.topic for trail in own)
     return SessionState(
         seen=Seen(own, calls),
         clusters=Clusters(own),
         others=Others(foreign),
         snapshot_seq=ledger.seq,
         calls=sum(trail.total for trail in own),
-        goal=segment.goal,
-        queries=segment.queries,
+        goal=topic.first.query if topic.first else "",
+        queries=tuple(asked.query for asked in topic.latest),
         marks=tuple(
             FeedbackMark(document, mark.kind, mark.passage)
             for document, mark in _marks((*own, *(trail for _, trail in foreign))).items()
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A reader's running topic: seq and query of the search that began it (0 and "" without one), and its latest
-    queries, oldest first."""
-
-    first_seq: int = 0
-    goal: str = ""
-    queries: tuple[str, ...] = ()
-
-
-def asked_of(
-    ledger: Ledger, reader: str | None = None, branch: str = MAIN, branches: Sequence[Branch] = (TRUNK,)
-) -> Segment:
-    """What the reader asked since it drifted last, on its own line. Raises BranchNotFound."""
-    own, _ = split(ledger, reader, branch, branches)
-    return _segment(own)
-
-
-def _segment(own: Sequence[Trail]) -> Segment:
-    topic: Topic = own[0].topic if len(own) == 1 else join_topics(trail.topic for trail in own)
-    if topic.first is None:
-        return Segment()
-    return Segment(topic.first.seq, topic.first.query, tuple(asked.query for asked in topic.latest))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ranking.types import Shown
 from sessions.events import MAIN, Event, Session
-from sessions.fold import asked_of, marks_of, reach_of, state_of
+from sessions.fold import marks_of, reach_of, state_of
 from sessions.ledger import Ledger
 from sessions.store import History
 
@@ -152,7 +152,7 @@ def _profile(history: History, ledger: Ledger, branch: str) -> dict[str, Any]:
     session, branches = history.session, history.branches
     searches = (event for event in reversed(history.events) if event.kind == "search" and event.branch == branch)
     latest = next(searches, None)
-    topic = asked_of(ledger, latest.who if latest else None, branch, branches).goal
+    topic = state_of(ledger, latest.who if latest else None, branch, branches).goal
     return {
         "goal": session.objective or topic or session.first_query,
         "feedback": [
