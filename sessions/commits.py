@@ -13,7 +13,7 @@ from typing import TypeVar
 from sessions.bounds import Folded, compact, overflow
 from sessions.branching import find
 from sessions.events import Branch, Draft, Event, Session, place
-from sessions.ledger import Ledger, advance, cuts_of
+from sessions.ledger import Ledger, Touch, advance, cuts_of
 from sessions.settings import SessionSettings
 from sessions.store import Snapshot
 
@@ -101,6 +101,16 @@ def grown(
         summary, ledger = folded.summary, folded.ledger
     revision += changed + (folded is not None)
     return Growth(touched(asking, now, settings), ledger, summary, revision, changed, folded)
+
+
+def repeated(
+    snapshot: Snapshot, body: str, reader: str | None, branch: str, now: float, settings: SessionSettings
+) -> Touch | None:
+    """The latest event of this reader on this branch, of any kind, if it is of this request and not long ago."""
+    touch = snapshot.touched(reader, branch)
+    if touch is None or touch.body != body or now - touch.at > settings.repeat_seconds:
+        return None
+    return touch
 
 
 def check_branches(drafts: Sequence[Draft], branches: Sequence[Branch]) -> None:

@@ -14,7 +14,7 @@ from sessions.bounds import compact, overflow
 from sessions.branching import forked, merged
 from sessions.clock import SystemClock
 from sessions.codec import encode_event
-from sessions.commits import asked, check_branches, placed, started, touched
+from sessions.commits import asked, check_branches, placed, repeated, started, touched
 from sessions.errors import SessionStoreError
 from sessions.events import MAIN, TRUNK, Branch, Draft, Event, Session
 from sessions.idempotency import Claim, Conflict, Flights, Fresh, Outcome, Replay, other_body
@@ -114,8 +114,8 @@ class MemorySessionStore:
         self._flights.leave(claim)
 
     def repeat(self, snapshot: Snapshot, body: str, *, reader: str | None = None, branch: str = MAIN) -> Replay | None:
-        touch = snapshot.touched(reader, branch)
-        if touch is None or touch.body != body or self._clock.now() - touch.at > self._settings.repeat_seconds:
+        touch = repeated(snapshot, body, reader, branch, self._clock.now(), self._settings)
+        if touch is None:
             return None
         answer = self.answer(snapshot.session.tenant, snapshot.session.id, touch.seq)
         return None if answer is None else Replay(answer)

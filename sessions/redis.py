@@ -20,7 +20,7 @@ from ranking.ports import Clock
 from sessions.branching import forked, merged, splits
 from sessions.clock import SystemClock
 from sessions.codec import decode_session, encode_session
-from sessions.commits import check_branches, grown, placed, started, touched
+from sessions.commits import check_branches, grown, placed, repeated, started, touched
 from sessions.errors import BranchNotFound, LogFormatError, SessionStoreError
 from sessions.events import MAIN, TRUNK, Branch, Draft, Event, Session
 from sessions.idempotency import Claim, Flights, Outcome, Replay, other_body, poll
@@ -169,9 +169,9 @@ class RedisSessionStore:
             self._flights.leave(claim)
 
     def repeat(self, snapshot: Snapshot, body: str, *, reader: str | None = None, branch: str = MAIN) -> Replay | None:
-        touch = snapshot.touched(reader, branch)
         now = self._clock.now()
-        if touch is None or touch.body != body or now - touch.at > self._settings.repeat_seconds:
+        touch = repeated(snapshot, body, reader, branch, now, self._settings)
+        if touch is None:
             return None
         session = snapshot.session
         kept_at = answer_key(session.tenant, session.id, snapshot.incarnation, touch.answer)

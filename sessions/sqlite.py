@@ -19,7 +19,7 @@ from ranking.ports import Clock
 from sessions.branching import forked, merged, splits
 from sessions.clock import SystemClock
 from sessions.codec import decode_event, decode_session, encode_event, encode_session
-from sessions.commits import check_branches, grown, placed, started, touched
+from sessions.commits import check_branches, grown, placed, repeated, started, touched
 from sessions.errors import SessionStoreError
 from sessions.events import MAIN, TRUNK, Branch, Draft, Event, Session
 from sessions.idempotency import Claim, Conflict, Flights, Outcome, Replay, other_body, poll
@@ -144,9 +144,9 @@ class SqliteSessionStore:
             self._flights.leave(claim)
 
     def repeat(self, snapshot: Snapshot, body: str, *, reader: str | None = None, branch: str = MAIN) -> Replay | None:
-        touch = snapshot.touched(reader, branch)
         now = self._clock.now()
-        if touch is None or touch.body != body or now - touch.at > self._settings.repeat_seconds:
+        touch = repeated(snapshot, body, reader, branch, now, self._settings)
+        if touch is None:
             return None
         with self._file.reading() as connection:
             answer = answer_at(connection, key_of(snapshot.incarnation, touch.answer), now)
