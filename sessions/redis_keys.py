@@ -31,22 +31,27 @@ class SessionKeys(NamedTuple):
 
 
 def session_keys(tenant: str, session_id: str) -> SessionKeys:
-    tag = f"{PREFIX}:{{{name(tenant)}:{name(session_id)}}}"
+    tag = _tag(tenant, session_id)
     parts = {part: f"{tag}:{part}" for part in SessionKeys._fields if part != "listing"}
     return SessionKeys(**parts, listing=listing_key(tenant))
 
 
 def answer_key(tenant: str, session_id: str, number: int, seq: int) -> str:
     """`number` is the session's incarnation."""
-    return f"{PREFIX}:{{{name(tenant)}:{name(session_id)}}}:answer:{number}:{seq}"
+    return f"{_tag(tenant, session_id)}:answer:{number}:{seq}"
 
 
 def listing_key(tenant: str) -> str:
-    return f"{PREFIX}:{{{name(tenant)}}}:sessions"
+    return f"{_tag(tenant)}:sessions"
 
 
 def request_key(tenant: str, request_id: str) -> str:
-    return f"{PREFIX}:{{{name(tenant)}:{name(request_id)}}}:request"
+    return f"{_tag(tenant, request_id)}:request"
+
+
+def _tag(*names: str) -> str:
+    """What decides on which node a key lies."""
+    return f"{PREFIX}:{{{':'.join(map(name, names))}}}"
 
 
 def name(text: str) -> str:
