@@ -75,6 +75,11 @@ class History:
     summary: Ledger
     events: tuple[Event, ...]
 
+    @property
+    def seq(self) -> int:
+        """Of the latest event, kept or folded."""
+        return self.events[-1].seq if self.events else self.summary.seq
+
     def ledger(self, as_of: int | None = None) -> Ledger:
         """The fold up to `as_of`. Raises HistoryFolded."""
         return ledger_at(self.events, as_of=as_of, branches=self.branches, summary=self.summary)

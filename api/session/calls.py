@@ -117,7 +117,7 @@ class SessionCalls:
 
 def check_seq(history: History, as_of: int | None) -> None:
     """Raises EventError for a seq that the log does not have yet."""
-    last = history.events[-1].seq if history.events else history.summary.seq
+    last = history.seq
     if as_of is not None and as_of > last:
         raise EventError(
             f"the log ends at {last}; there is no state as of {as_of} yet", path="as_of", hint=f"0 to {last}"

@@ -83,7 +83,7 @@ def replay(store: SessionStore, again: RunAgain, session_id: str, seq: int, tena
 
 def event_at(history: History, seq: int) -> Event:
     """The event, if it is kept. Raises EventError, HistoryFolded."""
-    last = history.events[-1].seq if history.events else history.summary.seq
+    last = history.seq
     if not 0 < seq <= last:
         raise EventError(f"there is no event {seq}; the log ends at {last}", path="seq", hint=f"1 to {last}")
     if seq <= history.summary.seq:
