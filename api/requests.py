@@ -20,6 +20,7 @@ from indexer.collection import DEFAULT, NAME, check_name
 from indexer.rows import clean_value
 from ranking.checks import check_params
 from ranking.errors import ForageError
+from ranking.knobs import holds
 from ranking.params import MAX_QUERY_CHARACTERS, Model, Params
 from ranking.query import NOT_BLANK, parse
 from ranking.shown import cut, shown
@@ -65,11 +66,6 @@ SessionId = Annotated[
 
 _QUERY: Final[dict[str, Any]] = {"maxLength": MAX_QUERY_CHARACTERS, "pattern": NOT_BLANK}
 """What ranking/query.py takes, for the schema: it words the refusal."""
-
-
-def holds(**fields: Any) -> dict[str, Any]:
-    """JSON schema of an object that has these fields, so: for what a validator of a whole model wants."""
-    return {"required": [*fields], "properties": fields}
 
 
 class SearchRequest(Params):

@@ -27,6 +27,11 @@ Fields = Annotated[
 """Conditions on metadata, by field; filters.py settles what each may be."""
 
 
+def holds(**fields: Any) -> dict[str, Any]:
+    """JSON schema of an object that has these fields, so: for what a validator of a whole model wants."""
+    return {"required": [*fields], "properties": fields}
+
+
 def knob(default: Any, unit: str, reason: str, **limits: Any) -> Any:
     """A field whose unit and reason go into the generated table."""
     extra: dict[str, Any] = {"unit": unit, "reason": reason}

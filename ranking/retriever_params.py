@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
-from ranking.knobs import Model, Name, Weight, knob
+from ranking.knobs import Model, Name, Weight, holds, knob
 
 LexicalField = Literal["title", "heading", "body", "url", "anchor"]
 
@@ -118,9 +118,7 @@ class FuzzyRetriever(_Expanding):
 
 class LikeRetriever(Model):
     model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("id", "url", "text")]
-        }
+        json_schema_extra={"oneOf": [holds(**{name: {"type": "string"}}) for name in ("id", "url", "text")]}
     )
 
     name: Name = knob("like", "", "names the retriever")

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from api.requests import Address, DocumentId, Identifier, SearchRequest, holds
+from api.requests import Address, DocumentId, Identifier, SearchRequest
+from ranking.knobs import holds
 from ranking.params import MAX_QUERY_CHARACTERS, FilterParams, Model
 from ranking.query import NOT_BLANK
 

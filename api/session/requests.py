@@ -9,8 +9,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from api.requests import DocumentId, Identifier, SearchRequest, SessionId, holds
-from ranking.knobs import Model
+from api.requests import DocumentId, Identifier, SearchRequest, SessionId
+from ranking.knobs import Model, holds
 from ranking.params import MAX_QUERY_CHARACTERS, BudgetParams, SessionParams
 from sessions.events import Kind
 
