@@ -12,6 +12,9 @@ from cli.weights import read_weights
 
 app = typer.Typer(help="Measure ranking on test collections.", no_args_is_help=True)
 
+Collection = Annotated[str | None, typer.Option(help="search this collection instead of indexing the corpus")]
+CORES = os.cpu_count() or 2
+
 
 @app.command("run")
 def run(
@@ -19,12 +22,10 @@ def run(
     out: Annotated[Path, typer.Option(help="folder for run.trec, per_query.jsonl, measures.json, report.*")],
     profile: Annotated[str | None, typer.Option(help="default, bm25, dense")] = None,
     weights: Annotated[str | None, typer.Option(help="e.g. '*=0,bm25=1'")] = None,
-    collection: Annotated[
-        str | None, typer.Option(help="search this collection instead of indexing the corpus")
-    ] = None,
+    collection: Collection = None,
     limit: Annotated[int | None, typer.Option(help="only the first topics", min=1)] = None,
     operators: Annotated[bool, typer.Option("--operators", help="read topics as queries, not as plain words")] = False,
-    threads: Annotated[int, typer.Option(help="searches at once", min=1)] = os.cpu_count() or 2,
+    threads: Annotated[int, typer.Option(help="searches at once", min=1)] = CORES,
 ) -> None:
     """Search every topic and measure the answers."""
     from api.engine import Engine
@@ -80,7 +81,6 @@ def compare(
         raise typer.Exit(1)
 
 
-Collection = Annotated[str | None, typer.Option(help="search this collection instead of indexing the corpus")]
 Seed = Annotated[int, typer.Option(help="of agents, readers and samples")]
 Systems = Annotated[
     list[str] | None,
@@ -89,7 +89,6 @@ Systems = Annotated[
     ),
 ]
 Threads = Annotated[int, typer.Option(help="topics at once", min=1)]
-CORES = os.cpu_count() or 2
 
 
 @app.command("sessions")

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
+from sessions.events import MAIN
+
 INDENT: Final = "  "
-MAIN: Final = "main"
 
 
 @dataclass
