@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from bench.server import end
+
 START_S: Final = 10.0
-STOP_S: Final = 5.0
 
 
 def installed() -> bool:
@@ -35,12 +36,7 @@ def redis_server(folder: Path) -> Iterator[str]:
             time.sleep(0.01)
         yield f"unix://{socket}"
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def used_bytes(url: str) -> int:

@@ -90,12 +90,17 @@ def serving(data: Path, **settings: str) -> Iterator[Serving]:
         _wait(port, process)
         yield Serving(process, port, spawned)
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """It is gone: as it likes within STOP_S, else killed."""
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _free_port() -> int:
