@@ -114,7 +114,7 @@ def export(folder: Path, texts: Sequence[str], vectors: Floats, target: Path) ->
 
 def request(text: str, vector: Floats | None, signals: bool) -> dict[str, Any]:
     """A stateless search; with `signals` the full default."""
-    body: dict[str, Any] = {"query": text, "session": {"record": False, "reuse": "off"}}
+    body: dict[str, Any] = {"query": text, "session": {"record": False}}
     if vector is not None:
         dense = {"name": "sem", "type": "dense", "vector": vector.tolist()}
         body["retrieve"] = [{"name": "lex", "type": "bm25"}, dense]

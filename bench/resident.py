@@ -2,8 +2,8 @@
 
     python -m bench.resident FOLDER SEARCHES < queries.json
 
-A process of its own, for one that measures other things too holds their memory as well. Queries differ in what they ask
-for, so that repeats are searched for and not given back. Not for how long a search takes.
+A process of its own, for one that measures other things too holds their memory as well. Nothing is recorded, so that
+repeats are searched for, and pools are no part of it. Not for how long a search takes.
 """
 
 from __future__ import annotations

@@ -76,9 +76,9 @@ def open_floor(folder: Path, scratch: Path) -> tuple[Floor, int]:
 def requests_of(text: str, session: str) -> dict[str, dict[str, Any]]:
     """The kinds of request that are compared, each searched for: an earlier one's pool answers none of them."""
     return {
-        "stateless": {"query": text, "session": {"record": False, "reuse": "off"}},
+        "stateless": {"query": text, "session": {"record": False}},
         "in a session": {"query": text, "session_id": session, "session": {"reuse": "off"}},
-        "explained": {"query": text, "session": {"record": False, "reuse": "off"}, "explain": True},
+        "explained": {"query": text, "session": {"record": False}, "explain": True},
     }
 
 
