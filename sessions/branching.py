@@ -5,26 +5,16 @@ Both are pointers: no event is read or copied. Pure, and the same for all stores
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from sessions.errors import BranchExists, BranchNotFound, EventError, HistoryFolded, TooManyBranches
+from sessions.errors import BranchExists, EventError, HistoryFolded, TooManyBranches
 from sessions.events import Branch, Merge
-from sessions.fold import reach_of
+from sessions.fold import find_branch, reach_of
 from sessions.ledger import Ledger
 from sessions.names import checked
 from sessions.settings import SessionSettings
 
 Branches = tuple[Branch, ...]
-
-
-def find(branches: Sequence[Branch], name: str, path: str = "branch") -> Branch:
-    """Raises BranchNotFound."""
-    for branch in branches:
-        if branch.id == name:
-            return branch
-    names = ", ".join(sorted(branch.id for branch in branches)[:10])
-    raise BranchNotFound(f"no branch {name!r}", path=path, hint=f"branches: {names}")
 
 
 def forked(
@@ -42,7 +32,7 @@ def forked(
     Raises BranchNotFound, BranchExists, TooManyBranches, EventError for an `at` that is not in the log, HistoryFolded
     for one that lies inside the summary.
     """
-    parent = find(branches, source, "from")
+    parent = find_branch(branches, source, "from")
     at = seq if at is None else at
     if not 0 <= at <= seq:
         raise EventError(f"there is no seq {at} to fork at; the log ends at {seq}", path="at", hint=f"0 to {seq}")
@@ -62,7 +52,7 @@ def forked(
     elif checked("branch", name) in taken:
         raise BranchExists(f"there is a branch {name!r} already", path="branch", hint="leave it out to have one named")
     while parent.parent is not None and at < parent.parent_seq:
-        parent = find(branches, parent.parent)
+        parent = find_branch(branches, parent.parent)
     branch = Branch(name, parent.id, at)
     return (*branches, branch), branch
 
@@ -72,7 +62,7 @@ def merged(
 ) -> tuple[Branches, Branch]:
     """The branches with the merge at the ledger's seq, and the branch that has it; the very same branches when that
     merge is there already. Raises BranchNotFound, TooManyBranches, and EventError for a merge with itself."""
-    giver, taker = find(branches, source, "from"), find(branches, into, "into")
+    giver, taker = find_branch(branches, source, "from"), find_branch(branches, into, "into")
     if source == into:
         raise EventError(f"branch {into!r} cannot be merged into itself", path="into", hint="name another branch")
     now = ledger.seq
@@ -87,7 +77,7 @@ def merged(
     after = _needed(
         tuple(replace(branch, merged=merges) if branch is taker else branch for branch in branches), into, folded
     )
-    taker = find(after, into)
+    taker = find_branch(after, into)
     if sum(len(branch.merged) for branch in after) > limits.merges:
         raise TooManyBranches(
             f"the session has {limits.merges} merges, as many as it may have", path="from", hint="merge less often"
@@ -117,9 +107,10 @@ def _needed(branches: Branches, into: str, folded: int) -> Branches:
     """The branches without those merges of `into` that a later one of the same source stands for. No as-of and no fork
     can go back before `folded`; what every branch knows there is what it knew, so all that it knows later is, too."""
     known = _reaches(branches, folded)
-    for merge in find(branches, into).merged:
+    for merge in find_branch(branches, into).merged:
         if not any(
-            other.source == merge.source and merge.at < other.at <= folded for other in find(branches, into).merged
+            other.source == merge.source and merge.at < other.at <= folded
+            for other in find_branch(branches, into).merged
         ):
             continue
         fewer = tuple(

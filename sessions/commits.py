@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sessions.bounds import Folded, compact, overflow
-from sessions.branching import find
 from sessions.events import Branch, Draft, Event, Session, place
+from sessions.fold import find_branch
 from sessions.ledger import Ledger, Touch, advance, cuts_of
 from sessions.settings import SessionSettings
 from sessions.store import Snapshot
@@ -116,4 +116,4 @@ def repeated(
 def check_branches(drafts: Sequence[Draft], branches: Sequence[Branch]) -> None:
     """Raises BranchNotFound."""
     for draft in drafts:
-        find(branches, draft.branch)
+        find_branch(branches, draft.branch)

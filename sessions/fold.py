@@ -144,15 +144,23 @@ def split(
     return tuple(own), tuple(foreign)
 
 
+def find_branch(branches: Sequence[Branch], name: str, path: str = "branch") -> Branch:
+    """The branch of this name. Raises BranchNotFound, which names `path`."""
+    for branch in branches:
+        if branch.id == name:
+            return branch
+    names = ", ".join(sorted(branch.id for branch in branches)[:10])
+    raise BranchNotFound(f"no branch {name!r}", path=path, hint=f"branches: {names}")
+
+
 def reach_of(branch: str, branches: Sequence[Branch], now: int) -> tuple[dict[str, int | None], dict[str, int]]:
     """Branch -> seq up to which `branch` knows its events at seq `now` (None: all), and of its ancestors those up to
     which it goes on where they stood.
 
     Raises BranchNotFound for a name that is not among `branches`.
     """
+    find_branch(branches, branch)
     known = {item.id: item for item in branches}
-    if branch not in known:
-        raise BranchNotFound(f"no branch {branch!r}", path="branch", hint=f"branches: {', '.join(sorted(known)[:10])}")
     reach: dict[str, int | None] = {branch: None}
     waiting: list[tuple[str, int | None]] = [(branch, None)]
     while waiting:
