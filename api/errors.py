@@ -12,16 +12,22 @@ ForageError
     ├── NotInstalledError        an optional part of Forage that this installation does not have
     ├── BodyTooLargeError
     ├── UnauthorizedError        no key, or one nobody was given
-    ├── DeadlineError            a budget of time is spent; what was found until then is in `results`
+    ├── DeadlineError            a budget of time or postings is spent; what was found until then is in `results`
     └── OverloadedError          too many requests wait already
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from ranking.errors import ForageError
+from ranking.shown import cut
+
+MESSAGE_CHARACTERS: Final = 8_000
+"""Twenty bad lines of an ingest, each with its reason."""
+TEXT_CHARACTERS: Final = 1_000
+"""Of a path, a hint or a name."""
 
 
 class ApiError(ForageError):
@@ -92,3 +98,17 @@ class DeadlineError(ApiError):
     def __init__(self, message: str, *, path: str, hint: str, results: Sequence[dict[str, Any]]) -> None:
         super().__init__(message, path=path, hint=hint)
         self.results = list(results)
+
+
+def shape_of(error: ForageError) -> dict[str, Any]:
+    """`error` of an answer, every key of the contract always there. Texts are cut: whoever made them may have
+    forgotten."""
+    return {
+        "code": error.code,
+        "message": cut(error.message, MESSAGE_CHARACTERS),
+        "path": error.path and cut(error.path, TEXT_CHARACTERS),
+        "hint": error.hint and cut(error.hint, TEXT_CHARACTERS),
+        "retryable": error.retryable,
+        "did_you_mean": error.did_you_mean and cut(error.did_you_mean, TEXT_CHARACTERS),
+        "corrected_request": error.corrected_request,
+    }

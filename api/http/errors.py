@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api import log
-from api.errors import DeadlineError
+from api.errors import DeadlineError, shape_of
 from api.http.metrics import METHODS
 from api.requests import mint_request_id
 from indexer.rows import clean_value
@@ -40,12 +40,6 @@ _HTTP_CODES: Final[Mapping[int, str]] = {
     503: "unavailable",
 }
 
-MESSAGE_CHARACTERS: Final = 8_000
-"""Twenty bad lines of an ingest, each with its reason."""
-TEXT_CHARACTERS: Final = 1_000
-"""Of a path, a hint or a name."""
-
-
 _PARAMETER: Final = re.compile(r"(?:\$\.)?([a-z_]+)")
 _BODILESS: Final = frozenset({"GET", "HEAD", "DELETE"})
 
@@ -65,22 +59,9 @@ def located(path: str | None, request: Request) -> str | None:
 
 
 def error_body(error: ForageError, request_id: str) -> dict[str, Any]:
-    """The error shape of the contract, every key always there. Texts are cut: whoever made them may have forgotten. A
-    deadline that passed comes with the results until then."""
+    """What is sent. A deadline that passed comes with the results until then."""
     partial = {"results": error.results} if isinstance(error, DeadlineError) else {}
-    return {
-        "error": {
-            "code": error.code,
-            "message": cut(error.message, MESSAGE_CHARACTERS),
-            "path": error.path and cut(error.path, TEXT_CHARACTERS),
-            "hint": error.hint and cut(error.hint, TEXT_CHARACTERS),
-            "retryable": error.retryable,
-            "did_you_mean": error.did_you_mean and cut(error.did_you_mean, TEXT_CHARACTERS),
-            "corrected_request": error.corrected_request,
-        },
-        "request_id": request_id,
-        **partial,
-    }
+    return {"error": shape_of(error), "request_id": request_id, **partial}
 
 
 def error_response(

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from api import log
-from api.errors import DeadlineError
+from api.errors import DeadlineError, shape_of
 from api.requests import SearchRequest, mint_request_id
 from api.session.batch import Entry
 from api.session.batch_requests import Asked, naming
@@ -120,10 +120,9 @@ class _Batch:
         self.answered = [
             _Answered(number, place, asked.searches[number], entry) for place, (number, entry) in enumerate(answered)
         ]
-        if not answered:
-            for number, entry in enumerate(entries):
-                with naming(asked.payload, number):
-                    raise entry if isinstance(entry, DeadlineError) else AssertionError
+        if not answered and isinstance(first := entries[0], DeadlineError):
+            with naming(asked.payload, 0):
+                raise first
         for each in self.answered:
             outcome = each.entry.outcome
             outcome.body["request_id"] = self._request_id
@@ -171,15 +170,5 @@ class _Batch:
 
 def _missed(error: DeadlineError, number: int) -> dict[str, Any]:
     """What stands in the place of an answer."""
-    return {
-        "error": {
-            "code": error.code,
-            "message": error.message,
-            "path": f"$.searches[{number}]{(error.path or '$')[1:]}",
-            "hint": error.hint,
-            "retryable": error.retryable,
-            "did_you_mean": None,
-            "corrected_request": None,
-        },
-        "results": error.results,
-    }
+    path = f"$.searches[{number}]{(error.path or '$')[1:]}"
+    return {"error": {**shape_of(error), "path": path}, "results": error.results}
