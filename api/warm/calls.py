@@ -17,7 +17,7 @@ from typing import Any
 
 from api.requests import SearchRequest
 from api.search import Found, Outcome
-from api.session.door import DEGRADED
+from api.session.door import DEGRADED, tell
 from api.warm.following import follow_ups
 from api.warm.index import Cellar, PooledIndex, Terms
 from api.warm.keys import Key, Scope
@@ -145,7 +145,7 @@ class Call:
                 outcome.body["follow_ups"] = [each.body() for each in self._offered if each.offered]
             if outcome.served_from == "pool":
                 message = "the candidates are those of a near query asked before, scored for this one (session.reuse)"
-                outcome.body["notices"].append({"code": "pool_reused", "message": message})
+                tell(outcome.body, "pool_reused", message)
                 outcome.body["query"]["exact"] = None  # of another query's candidates nothing is proven
         self._outcome = outcome
         return outcome

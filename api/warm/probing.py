@@ -19,6 +19,7 @@ from api.embeddings import QueryVectors
 from api.preparing import Stopwatch, prepare, text_to_embed
 from api.requests import SearchRequest
 from api.search import Found, Outcome, Surrounding, assemble, find
+from api.session.door import tell
 from api.session.profile import Learned
 from api.session.reading import Reading
 from api.warm.index import PooledIndex
@@ -28,7 +29,7 @@ from api.warm.pools import Pool
 from api.warm.settings import COLD_PROBE, PROBE_CANDIDATES
 from ranking.pipeline import order, page_of
 from ranking.query import parse
-from ranking.types import Notice, Plan, PlannedRetriever, SessionState
+from ranking.types import Plan, PlannedRetriever, SessionState
 
 DENSE_NEEDS = frozenset({"dense", "dense_mean", "vectors"})
 
@@ -109,6 +110,5 @@ def probed(outcome: Outcome, found: Found, pools: Sequence[Pool]) -> Outcome:
     if not exact:
         outcome.body["query"]["exact"] = None  # of a part of the collection nothing is proven
     if not warm:
-        notice = Notice("probe_cold", "nothing of this session is warm: these are the best by words alone")
-        outcome.body["notices"].append({"code": notice.code, "message": notice.message})
+        tell(outcome.body, "probe_cold", "nothing of this session is warm: these are the best by words alone")
     return replace(outcome, shown=(), served_from="pool" if warm else "index")
