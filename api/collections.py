@@ -6,8 +6,8 @@ Not for what is in them (indexer/) nor for writing (api/lanes.py).
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -30,6 +30,10 @@ def open_local(generation: Generation) -> SearchIndex:
     """A verified generation as a LocalIndex."""
     manifest = generation.manifest
     return LocalIndex(manifest.id, generation.segments, generation.overlay, manifest.embedder, manifest.dimension)
+
+
+OpenIndex = Callable[[str, str, str | None], AbstractContextManager[SearchIndex]]
+"""Collections.open of some process: (tenant, collection, generation) -> that index, for the length of the block."""
 
 
 class Collections:

@@ -5,11 +5,11 @@ batch_door.py), nor for what a session is (sessions/).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from typing import Any
 
 from api import log
+from api.collections import OpenIndex
 from api.requests import SessionRequest, in_body, read_request
 from api.searches import Searches
 from api.session import branches, parquet
@@ -18,19 +18,15 @@ from api.session.account import profile_terms, segments
 from api.session.door import Reply
 from api.session.export import Rows, What, rows
 from api.session.replay import Replayed, replay
-from ranking.ports import SearchIndex
 from sessions.errors import EventError, SessionStoreError
 from sessions.events import MAIN, Session
 from sessions.readback import ends, instant, readback
 from sessions.store import History, SessionStore, no_session
 
-OpenIndex = Callable[[str, str, str | None], AbstractContextManager[SearchIndex]]
-
 
 class SessionCalls:
-    """On one store. `open_index(tenant, collection, generation)` lends an index; `searches` runs some once more, and
-    knows what is warm. Every call but `trouble` raises SessionStoreError when the store cannot be used, and
-    SessionNotFound for unknown, expired and foreign ids alike."""
+    """On one store. `searches` runs some once more, and knows what is warm. Every call but `trouble` raises
+    SessionStoreError when the store cannot be used, and SessionNotFound for unknown, expired and foreign ids alike."""
 
     def __init__(self, store: SessionStore, open_index: OpenIndex, searches: Searches) -> None:
         self._store = store
@@ -75,8 +71,7 @@ class SessionCalls:
 
     def feedback(self, session_id: str, payload: Any, tenant: str) -> Reply:
         """What an agent opened, cited or rejected."""
-        place = lambda owner, collection: self._open_index(owner, collection, None)  # noqa: E731
-        return session_feedback.record(self._store, place, session_id, payload, tenant)
+        return session_feedback.record(self._store, self._open_index, session_id, payload, tenant)
 
     def fork(self, session_id: str, payload: Any, tenant: str) -> dict[str, Any]:
         """A new branch, at any seq that is kept."""

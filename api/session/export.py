@@ -8,15 +8,15 @@ which event has no signals. Not for files (parquet.py) nor for reading one sessi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, get_args
 
 import orjson
 
+from api.collections import OpenIndex
 from api.session.replay import RunAgain, run_again
+from indexer.collection import DEFAULT
 from ranking.errors import ForageError
-from ranking.ports import SearchIndex
 from ranking.types import Passage
 from sessions.errors import HistoryFolded, SessionError
 from sessions.events import FEEDBACK, Event
@@ -30,8 +30,6 @@ FORMATS: Final = get_args(Format)
 
 Row = dict[str, Any]
 Rows = list[Row]
-OpenGeneration = Callable[[str, str, str], AbstractContextManager[SearchIndex]]
-"""(tenant, collection, generation) -> that index, open for the length of the block."""
 
 _EVENT: Final = {"type": "text", "session_id": "text", "seq": "whole"}
 COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -71,7 +69,7 @@ TYPES: Final[Mapping[What, tuple[str, ...]]] = {
 """What is asked for -> the types of rows it has."""
 
 
-def rows(history: History, what: What, open_index: OpenGeneration, again: RunAgain) -> Iterator[list[Row]]:
+def rows(history: History, what: What, open_index: OpenIndex, again: RunAgain) -> Iterator[list[Row]]:
     """The rows of each event, made as they are asked for: an export may take longer than anybody waits."""
     wanted, tenant = frozenset(TYPES[what]), history.session.tenant
     signals = _Signals(history, again) if "signal" in wanted else None
@@ -140,7 +138,7 @@ def _results(history: History, event: Event) -> list[Row]:
     ]
 
 
-def _passages(history: History, event: Event, tenant: str, open_index: OpenGeneration) -> list[Row]:
+def _passages(history: History, event: Event, tenant: str, open_index: OpenIndex) -> list[Row]:
     keys = [(item, int(ordinal)) for item in event.shown for ordinal in item.passages]
     if not keys:
         return []
@@ -223,4 +221,4 @@ class _Signals:
 
 
 def _collection(event: Event) -> str:
-    return str(event.request.get("collection", "default"))
+    return str(event.request.get("collection", DEFAULT))

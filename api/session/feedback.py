@@ -7,18 +7,18 @@ knows is named and not recorded; when that is all, the call is refused. Not for 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
+from api.collections import OpenIndex
 from api.errors import InvalidRequestError, NotFoundError
 from api.requests import read_request
 from api.session.door import Reply
 from api.session.requests import ALIASES, FeedbackEvent, FeedbackRequest
 from api.session.retries import claim_or_replay, held
+from indexer.collection import DEFAULT
 from indexer.errors import CollectionNotFoundError
 from ranking.ports import SearchIndex
 from ranking.shown import cut, shown
@@ -26,10 +26,6 @@ from sessions.events import Draft
 from sessions.idempotency import Claim, Replay, body_hash
 from sessions.store import SessionStore, Snapshot, no_session
 
-OpenIndex = Callable[[str, str], AbstractContextManager[SearchIndex]]
-"""(tenant, collection) -> its index, open for the length of the block."""
-
-DEFAULT_COLLECTION: Final = "default"
 NAMED: Final = 10
 """Documents that a notice names; of more it says how many."""
 
@@ -135,7 +131,7 @@ def _looked_up(request: FeedbackRequest, snapshot: Snapshot, store: SessionStore
         return told
     for collection in _searched(store, snapshot):
         try:
-            with open_index(snapshot.session.tenant, collection) as index:
+            with open_index(snapshot.session.tenant, collection, None) as index:
                 for number in missing:
                     told[number] = _found(told[number], index, snapshot)
         except CollectionNotFoundError:  # deleted since
@@ -162,8 +158,8 @@ def _searched(store: SessionStore, snapshot: Snapshot) -> list[str]:
     """The collections of the searches that are kept, latest first."""
     history = store.history(snapshot.session.tenant, snapshot.session.id)
     events = history.events if history else ()
-    named = [event.request.get("collection", DEFAULT_COLLECTION) for event in events if event.kind == "search"]
-    return list(dict.fromkeys(reversed(named))) or [DEFAULT_COLLECTION]
+    named = [event.request.get("collection", DEFAULT) for event in events if event.kind == "search"]
+    return list(dict.fromkeys(reversed(named))) or [DEFAULT]
 
 
 def _notices(told: list[_Told]) -> list[dict[str, Any]]:
