@@ -10,16 +10,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from hashlib import blake2b
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from api.warm.flights import Flights
+from api.warm.keys import Key, digest, text_key
 from ranking.ports import Embedder
 from ranking.types import Floats
-
-KEY_BYTES: Final = 16
-
-Key = bytes
 
 
 @runtime_checkable
@@ -51,7 +47,7 @@ class QueryVectors:
 
     def encode(self, text: str) -> tuple[Floats, bool]:
         """[d] vector and whether it was remembered, or was being computed for somebody else."""
-        written = _hashed(b"text", text.encode("utf-8", "surrogatepass"))
+        written = text_key(text)
         known = self._known(written)
         if known is not None:
             return known, True
@@ -66,7 +62,7 @@ class QueryVectors:
 
     def remembered(self, text: str) -> Floats | None:
         """Its vector, if nothing needs to be computed for it."""
-        written = _hashed(b"text", text.encode("utf-8", "surrogatepass"))
+        written = text_key(text)
         known = self._known(written)
         return known if known is not None else self._known(self._read(text, written))
 
@@ -81,7 +77,7 @@ class QueryVectors:
     def _read(self, text: str, written: Key) -> Key:
         """The key of what the model reads of it: of the text itself, where the model does not tell."""
         embedder = self.embedder
-        return _hashed(b"read", embedder.reading(text)) if isinstance(embedder, TellsReading) else written
+        return digest("read", embedder.reading(text)) if isinstance(embedder, TellsReading) else written
 
     def _computed(self, text: str, read: Key) -> Floats:
         known = self._known(read)
@@ -107,7 +103,3 @@ class QueryVectors:
             self._vectors.move_to_end(key)
             while len(self._vectors) > self._size:
                 self._vectors.popitem(last=False)
-
-
-def _hashed(kind: bytes, given: bytes) -> Key:
-    return blake2b(given, digest_size=KEY_BYTES, person=kind).digest()

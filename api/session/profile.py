@@ -13,13 +13,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from hashlib import blake2b
 from typing import Any, Final
 
 from api.embeddings import QueryVectors
 from api.preparing import Prepared
 from api.requests import SearchRequest
 from api.session.likely import Likely, neutral, of_order, of_pages, of_text, said_of, tells, words_of
+from api.warm.keys import digest
 from ranking.pipeline import Ordered
 from ranking.ports import SearchIndex
 from ranking.profile import best_found, bounded, drifts, masses, share_of
@@ -28,8 +28,6 @@ from ranking.types import Evidence, Influence, SessionState
 
 KEPT: Final = 512
 """Goals and sets of pages: some 100 scores and words each, 15 KB."""
-
-KEY_BYTES: Final = 16
 
 Key = tuple[str, bytes]
 """A scope, and what all the rest hashes to: requests may be long, and what was asked is nobody's to keep."""
@@ -126,16 +124,11 @@ def _tokens(text: str) -> frozenset[str]:
 
 
 def _key(scope: str, base: SearchRequest, index: SearchIndex) -> Key:
-    return (scope, _hashed(index.statistics.generation, base.model_dump_json()))
+    return (scope, digest(index.statistics.generation, base.model_dump_json()))
 
 
 def _with(key: Key, *more: Any) -> Key:
-    return (key[0], _hashed(key[1], *more))
-
-
-def _hashed(*parts: Any) -> bytes:
-    """Of tuples of texts and numbers, whose repr tells all of them apart."""
-    return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
+    return (key[0], digest(key[1], *more))
 
 
 def _site(index: SearchIndex, document: str) -> str | None:

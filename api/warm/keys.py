@@ -37,13 +37,13 @@ def key_of(scope: Scope, plan: Plan, frame: Key | None = None) -> Key:
     """Equal for plans that recall, and passage evidence, cannot tell apart. `frame`: the plan's, where it is known."""
     terms = tuple((planned.term, planned.idf, planned.kept, planned.scored) for planned in plan.terms)
     asked = (terms, plan.query.phrases, tuple(operator.node for operator in plan.query.operators))
-    return _digest(asked, *_vector(plan), frame_of(scope, plan) if frame is None else frame)
+    return digest(asked, *_vector(plan), frame_of(scope, plan) if frame is None else frame)
 
 
 def frame_of(scope: Scope, plan: Plan) -> Key:
     """Of all that decides recall but words and vector: what two near queries must have in common."""
     retrievers = tuple((one.name, one.type, one.k, _frozen(one.parameters)) for one in plan.retrievers)
-    return _digest(
+    return digest(
         (scope.tenant, scope.collection, scope.generation, plan.statistics.embedder),
         (plan.condition, retrievers, tuple(sorted(plan.needs)), plan.minimum, plan.stem),
         (plan.probes, plan.numbers, plan.labels, plan.also, plan.include),
@@ -52,15 +52,16 @@ def frame_of(scope: Scope, plan: Plan) -> Key:
 
 def text_key(text: str) -> Key:
     """Of a query as it was written: what tells an exact repeat from a normalised one."""
-    return _digest(text)
+    return digest(text)
 
 
 def _vector(plan: Plan) -> tuple[bytes, ...]:
     return () if plan.vector is None else (plan.vector.tobytes(),)
 
 
-def _digest(*parts: Any) -> Key:
-    """The nodes of a plan are frozen dataclasses, whose repr names every field."""
+def digest(*parts: Any) -> Key:
+    """Of bytes as they are, and of whatever else by its repr, which has to tell all of it: that of the nodes of a plan,
+    frozen dataclasses, names every field."""
     made = blake2b(digest_size=KEY_BYTES)
     for part in parts:
         written = part if isinstance(part, bytes) else repr(part).encode("utf-8", "surrogatepass")
