@@ -27,7 +27,7 @@ from indexer.local import LocalIndex
 from indexer.lock import writer_lock
 from indexer.staging import Staging
 from indexer.storage import storage_full
-from ranking.shown import shown
+from ranking.shown import several, shown
 
 DEFAULT: Final = "default"
 """The collection that always exists, and the tenant whose collections lie in the data folder itself."""
@@ -140,9 +140,8 @@ def get_collection(data: Path, name: str, tenant: str = DEFAULT) -> Collection:
             folder.mkdir(parents=True, exist_ok=True)
     if not folder.is_dir():
         names = list_collections(data, tenant)
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         raise CollectionNotFoundError(
-            f"there is no collection {name!r}; there are: {', '.join(names[:_SHOWN])}{more}",
+            f"there is no collection {name!r}; there are: {several(names, _SHOWN)}",
             path="collection",
             hint="create it with POST /v1/collections or `forage ingest FILE --collection NAME`",
             did_you_mean=_nearest(name, names),

@@ -6,6 +6,7 @@ A message never costs more than a line, whatever was sent. Not for answers, whic
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
 from typing import Any, Final
 
 SHOWN_CHARACTERS: Final = 80
@@ -25,3 +26,9 @@ def shown(value: Any, limit: int = SHOWN_CHARACTERS) -> str:
 def cut(text: str, limit: int = SHOWN_CHARACTERS) -> str:
     """At most `limit` characters, and an ellipsis where there were more."""
     return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+def several(texts: Sequence[str], most: int) -> str:
+    """The first `most` of them in a row, and how many more there are."""
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more:,} more" if more > 0 else "")

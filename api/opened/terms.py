@@ -23,7 +23,7 @@ from api.preparing import Stopwatch, prepare
 from api.requests import SearchRequest
 from ranking.plan import idf
 from ranking.ports import SearchIndex
-from ranking.shown import cut
+from ranking.shown import several
 from ranking.stopwords import stop_words
 from ranking.text import tokenize
 from ranking.types import Notice, TermStatistics, VocabularyWord
@@ -72,17 +72,14 @@ def terms(request: TermsRequest, index: SearchIndex, vectors: QueryVectors | Non
 def _left_out(words: Sequence[str], related: int) -> tuple[Notice, ...]:
     told = []
     if beyond := words[WORDS:]:
-        message = f"{len(words):,} words were asked for and the first {WORDS} looked up, without {_named(beyond)}"
+        message = (
+            f"{len(words):,} words were asked for and the first {WORDS} looked up, without {several(beyond, NAMED)}"
+        )
         told.append(Notice("terms_cut", message))
     if related and (beyond := words[RELATED_WORDS:WORDS]):
-        message = f"`related` is told of the first {RELATED_WORDS} words, not of {_named(beyond)}"
+        message = f"`related` is told of the first {RELATED_WORDS} words, not of {several(beyond, NAMED)}"
         told.append(Notice("related_cut", f"{message}: ask for those apart"))
     return tuple(told)
-
-
-def _named(words: Sequence[str]) -> str:
-    more = len(words) - NAMED
-    return ", ".join(map(cut, words[:NAMED])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _alike(word: str, limit: int, index: SearchIndex) -> dict[str, list[VocabularyWord]]:

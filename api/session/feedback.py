@@ -21,7 +21,7 @@ from api.session.retries import claim_or_replay, held
 from indexer.collection import DEFAULT
 from indexer.errors import CollectionNotFoundError
 from ranking.ports import SearchIndex
-from ranking.shown import cut, shown
+from ranking.shown import cut, several, shown
 from sessions.events import Draft
 from sessions.idempotency import Claim, Replay, body_hash
 from sessions.store import SessionStore, Snapshot, no_session
@@ -178,5 +178,4 @@ def _notices(told: list[_Told]) -> list[dict[str, Any]]:
 
 
 def _named(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(map(shown, names[:NAMED])) + more
+    return several([shown(name) for name in names], NAMED)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranking.shown import cut, shown
+from ranking.shown import cut, several, shown
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
@@ -44,3 +44,11 @@ def test_a_text_is_cut_only_when_it_is_longer(text: str, limit: int) -> None:
     """And the ellipsis says so."""
     found = cut(text, limit)
     assert found == text if len(text) <= limit else found == text[:limit] + "..."
+
+
+def test_of_several_the_first_are_named_and_the_others_counted() -> None:
+    """None is counted where all are named."""
+    assert several([], 2) == ""
+    assert several(["a", "b"], 2) == "a, b"
+    assert several([*"abc"], 2) == "a, b and 1 more"
+    assert several(["a"] * 2_000, 1) == "a and 1,999 more"
