@@ -184,9 +184,7 @@ class _TrailDraft:
         elif event.kind in FEEDBACK:
             mark = Mark(event.kind, event.at, event.seq, event.passage, event.seq)
             old = self.marks.get(event.document)
-            if old is not None and (old.at, old.seq) > (mark.at, mark.seq):
-                mark = replace(old, latest=event.seq)
-            self.marks.put(event.document, mark)
+            self.marks.put(event.document, mark if old is None else _later(old, mark))
         self.touched = Touch(event.seq, event.at, event.body, event.answer)
 
     def _show(self, document: str, new: Exposure) -> None:
