@@ -8,7 +8,7 @@ Not for retries (retries.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from api.errors import DeadlineError, GoneError
 from api.requests import SearchRequest
 from api.session.batch import Entry
+from api.session.budget import together as summed
 from api.session.door import session_body, state_for
 from ranking.errors import ForageError
 from ranking.types import SessionState
@@ -25,7 +26,6 @@ from sessions.errors import EventError, HistoryFolded
 from sessions.events import Event
 from sessions.fold import ledger_at
 from sessions.store import History, SessionStore, Snapshot, no_session
-from sessions.yields import gain
 
 RunAgain = Callable[[str, Sequence[SearchRequest], SessionState], Sequence[Entry | DeadlineError]]
 """(tenant, searches of one batch or a single one, state) -> what they find now."""
@@ -47,16 +47,14 @@ class Again:
     request: SearchRequest
     entry: Entry
     snapshot: Snapshot
-    state: SessionState
 
-    def body(self) -> dict[str, Any]:
-        """The answer, JSON-ready."""
-        outcome = self.entry.outcome
-        new, best_new = gain(self.state, outcome.shown)
+    def body(self, cost: Mapping[str, float]) -> dict[str, Any]:
+        """The answer, JSON-ready. `cost`: of all that were answered together."""
+        outcome, event = self.entry.outcome, self.event
         body = outcome.body
         body["session_id"] = self.snapshot.session.id
-        body["resolved"] = {**self.event.request, "why": None}
-        body["session"] = session_body(self.event.seq, self.snapshot, self.request, outcome, new, best_new)
+        body["resolved"] = {**event.request, "why": None}
+        body["session"] = session_body(event.seq, self.snapshot, self.request, outcome, event.new, event.best_new, cost)
         return body
 
 
@@ -73,7 +71,8 @@ def replay(store: SessionStore, again: RunAgain, session_id: str, seq: int, tena
     if event.kind != "search":
         raise _gone(event, f"only searches are run again, and this is a {event.kind}")
     calls = run_again(history, event, again, tenant)
-    bodies = [call.body() for call in calls]
+    cost = summed(call.event.cost for call in calls)
+    bodies = [call.body(cost) for call in calls]
     if len(bodies) == 1:
         return Replayed(orjson.dumps(bodies[0]), recomputed=True)
     request_id = bodies[0]["request_id"]
@@ -110,7 +109,7 @@ def run_again(history: History, event: Event, again: RunAgain, tenant: str, expl
         except ForageError as error:  # the generation, the collection, a model or a profile is not there any more
             raise _gone(event, error.message) from error
         made = [
-            Again(each, request, entry, snapshot, state)
+            Again(each, request, entry, snapshot)
             for each, request, entry in zip(together, requests, entries, strict=True)
             if isinstance(entry, Entry) and entry.outcome.shown == each.shown
         ]

@@ -164,8 +164,9 @@ def test_an_event_of_a_batch_has_the_answer_of_the_batch(client: Client, later: 
     body = {
         "searches": [{"query": query, "max_results": 3} for query in ("zip archives", "tar archives", "zip archives")]
     }
-    first = client("POST", "/v1/search/batch", body)
-    session = first.json()["session_id"]
+    session = "batched"
+    assert client("POST", "/v1/sessions", {"session_id": session, "budget": {"calls": 9}}).status_code == 201
+    first = client("POST", "/v1/search/batch", {**body, "session_id": session})
     assert replay(client, session, 2).content == first.content
     later(16)
     again = replay(client, session, 2)
@@ -174,6 +175,7 @@ def test_an_event_of_a_batch_has_the_answer_of_the_batch(client: Client, later: 
         each["results"] for each in first.json()["answers"]
     ]
     assert [each["session"]["seq"] for each in again.json()["answers"]] == [1, 2, 3]
+    assert [each["session"]["budget_left"] for each in again.json()["answers"]] == [{"calls": 6.0}] * 3
 
 
 def test_a_call_with_a_why_cannot_be_made_anew(client: Client, later: Callable[[float], None]) -> None:
