@@ -28,7 +28,9 @@ MAX_POSTINGS: int = 1_000_000_000_000
 MAX_WORDS: int = 256
 """Vocabulary words that one retriever may stand for: beyond, it is a filter of letters and no query."""
 
-_Reference = Annotated[str, Field(min_length=1, max_length=4_096)]
+_Reference = Annotated[str, Field(min_length=1, max_length=8_192)]
+"""A document's id, or its URL as long as an ingest takes one."""
+
 _DEEPEST: Final = 10_000
 """Documents, or passages, that any retriever may be asked for."""
 

@@ -44,6 +44,7 @@ CASES: list[tuple[str, str, Any, int, str]] = [
     ("POST", "/v1/explain", {"query": "x", "document": "nowhere"}, 404, "$.document"),
     ("POST", "/v1/explain", {"query": "x", "document": "python-1", "collection": "no"}, 404, "$.collection"),
     ("POST", "/v1/similar", {"id": "nowhere"}, 404, "$.id"),
+    ("POST", "/v1/similar", {"url": "https://example.org/" + "a" * 8_000}, 404, "$.url"),
     ("POST", "/v1/similar", {"id": "python-1", "collection": "no"}, 404, "$.collection"),
     ("POST", "/v1/terms", {"terms": ["zip"], "generation": "no"}, 404, "$.generation"),
     ("POST", "/v1/recall", {"collection": "no"}, 404, "$.collection"),
