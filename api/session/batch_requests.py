@@ -33,19 +33,29 @@ SHARED: Final = ("session_id", "branch", "reader", "objective")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The searches, each whole, and what counts for all of them. `payload` is the body as sent."""
+    """The searches, each whole, which agree in what counts for all of them. `payload` is the body as sent."""
 
     payload: Mapping[str, Any]
     searches: tuple[SearchRequest, ...]
-    request_id: str | None
-    overlap: Overlap
-    record: bool
-    replay: bool  # the same batch within 120 s is a retry
+    request_id: str | None = None
 
     @property
     def first(self) -> SearchRequest:
         """Any of them: for what they share."""
         return self.searches[0]
+
+    @property
+    def overlap(self) -> Overlap:
+        return self.first.session.overlap
+
+    @property
+    def record(self) -> bool:
+        return self.first.session.record
+
+    @property
+    def replay(self) -> bool:
+        """Whether the same batch within 120 s is a retry."""
+        return all(search.session.on_repeat == "replay" for search in self.searches)
 
 
 @contextmanager
@@ -85,27 +95,17 @@ def read_batch(payload: Any, with_profile: Callable[[Any], Any], parallel: int) 
     budget = _shares(batch.budget, len(raw), parallel)
     more = {**shared, **({"budget": budget} if budget else {})}
     searches = tuple(
-        search.model_copy(
-            update={**more, "session": search.session.model_copy(update={"overlap": overlap})},
-        )
+        search.model_copy(update={**more, "session": search.session.model_copy(update={"overlap": overlap})})
         for search in batch.searches
     )
-    return Asked(
-        payload,
-        searches,
-        batch.request_id,
-        overlap,
-        record=_agreed("record", searches, strict=True),
-        replay=all(search.session.on_repeat == "replay" for search in searches),
-    )
+    _agreed("record", searches, strict=True)
+    return Asked(payload, searches, batch.request_id)
 
 
 def together(searches: Sequence[SearchRequest]) -> Asked:
     """Searches that a batch, or a single call, was resolved to once."""
-    first = searches[0].session
-    replay = all(search.session.on_repeat == "replay" for search in searches)
     payload = {"searches": [search.model_dump(mode="json", by_alias=True) for search in searches]}
-    return Asked(payload, tuple(searches), None, first.overlap, first.record, replay)
+    return Asked(payload, tuple(searches))
 
 
 def _merged(payload: Any, with_profile: Callable[[Any], Any]) -> Any:
@@ -136,7 +136,8 @@ def _one(name: str, payload: Mapping[str, Any], raw: Sequence[Mapping[str, Any]]
 
 
 def _agreed(name: str, searches: Sequence[SearchRequest], strict: bool = False) -> Any:
-    """What the searches say of `session.name`; with `strict`, a default that is not said counts too."""
+    """What the searches say of `session.name`, if they say one thing; with `strict`, a default that is not said counts
+    too. Raises InvalidRequestError."""
     said = [
         (number, getattr(search.session, name))
         for number, search in enumerate(searches)
