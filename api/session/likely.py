@@ -135,14 +135,11 @@ def _read(document: str, index: SearchIndex, session: SessionState) -> list[int]
     FEEDBACK_PASSAGES. Of a page whose content changed since it was shown, the first ones: places moved."""
     (stored,) = index.fetch([document])
     record = session.seen.get(document)
+    same = record is None or record.content_hash == stored.document.content_hash
     named = said_of(session, document)
-    if (
-        named is not None
-        and named < stored.passages
-        and (record is None or record.content_hash == stored.document.content_hash)
-    ):
+    if named is not None and named < stored.passages and same:
         return [named]
-    shown = sorted(record.passages) if record and record.content_hash == stored.document.content_hash else []
+    shown = sorted(record.passages) if record and same else []
     there = [ordinal for ordinal in shown or range(stored.passages) if ordinal < stored.passages]
     return there[:FEEDBACK_PASSAGES]
 
