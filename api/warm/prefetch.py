@@ -24,7 +24,6 @@ from api.warm.index import Dropped
 from api.warm.keys import Key
 from api.warm.settings import NICENESS, PREFETCH_WAITING, PREFETCHES_A_CALL, QUIET_SECONDS
 from api.warm.warmth import Owner, Warmth
-from ranking.errors import ForageError
 
 
 class Traffic:
@@ -141,8 +140,8 @@ class Prefetcher:
             key = self._warm(task, self._going_on)
         except Dropped:
             dropped = True
-        except ForageError as error:  # a real search would have told its reader
-            log.warning("prefetch_failed", error=error.message)
+        except Exception as error:  # whatever it is, a real search will tell its reader, and the next guess is another
+            log.warning("prefetch_failed", error=str(error) or repr(error))
         self._warmth.guessed(task.owner, task.request.query, key, (time.thread_time() - begun) * 1_000, dropped)
 
     def _going_on(self) -> None:

@@ -237,3 +237,17 @@ def test_dropped_is_no_failure_of_a_search() -> None:
     from api.warm.flights import Abandoned
 
     assert issubclass(Dropped, Abandoned)
+
+
+def test_a_guess_that_fails_in_any_way_costs_the_guess_alone() -> None:
+    """The thread goes on with the next."""
+
+    def broken(_: Callable[[], None]) -> None:
+        raise RuntimeError("out of luck")
+
+    warm = Warm(broken)
+    with prefetching(warm, warmth()) as prefetcher:
+        for query in ("one", "two"):
+            prefetcher.ask(OWNER, requests(query))
+            assert prefetcher.settle(30)
+    assert warm.queries == ["one", "two"]
