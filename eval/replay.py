@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import orjson
 
 from api.engine import Engine
 from eval import trajectories
@@ -24,7 +23,7 @@ from eval.agents.view import Asked
 from eval.collections import TestCollection
 from eval.desk import Desk, request_of
 from eval.errors import DatasetError
-from eval.folders import writable
+from eval.folders import writable, write_results
 from eval.logs import Log, read_logs, tasks_of
 from eval.measures import MEASURES, measure
 from eval.readers import GRID, read
@@ -82,9 +81,7 @@ def run_replay(
             )
         rows += measured(trajectories.read(path, specification), material, system, plan)
     body = summary(test.name, len({log.topic for log in logs}), generation, plan, rows)
-    (out / "per_topic.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-    (out / "measures.json").write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
-    (out / "report.md").write_text(markdown(body), "utf-8")
+    write_results(out, rows, body, markdown(body))
     return body
 
 

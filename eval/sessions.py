@@ -14,8 +14,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from api.engine import Engine
 from eval import trajectories
 from eval.agents.catalogue import agent_of
@@ -23,7 +21,7 @@ from eval.agents.view import Agent
 from eval.collections import TestCollection
 from eval.desk import Desk, request_of
 from eval.errors import SessionRunError
-from eval.folders import writable
+from eval.folders import writable, write_results
 from eval.readers import GRID, Reader, read
 from eval.runs import TENANT, Progress, ensure_indexed
 from eval.session_measures import list_measures, measures
@@ -74,7 +72,7 @@ def run_sessions(
     test, tasks = read_tasks(data, plan.topics, plan.seed)
     chosen = cells(plan, tasks)
     for system in plan.systems:
-        engine.plan({**request_of(system, collection or "default", "any")}, TENANT)
+        engine.plan(request_of(system, collection or "default", "any"), TENANT)
     folder = writable(out) / "trajectories"
     folder.mkdir(exist_ok=True)
     name = collection or ensure_indexed(engine, test, progress)
@@ -91,11 +89,7 @@ def run_sessions(
     progress(len(chosen) * len(tasks), len(chosen) * len(tasks), "measuring")
     rows = list(measured(made, tasks, plan))
     body = summary(test.name, len(tasks), generation, plan, rows)
-    with (out / "per_topic.part").open("wb") as stream:
-        stream.writelines(orjson.dumps(row) + b"\n" for row in rows)
-    (out / "per_topic.part").replace(out / "per_topic.jsonl")
-    (out / "measures.json").write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
-    (out / "report.md").write_text(markdown(body), "utf-8")
+    write_results(out, rows, body, markdown(body))
     return body
 
 
