@@ -5,20 +5,29 @@ Not for what a collection holds (SearchIndex.describe).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from ranking.constants import OPINION_MICROSECONDS
 from ranking.operators import catalogue as operator_rows
 from ranking.params import Params
 from ranking.profiles import PROFILES
 from ranking.signals.catalogue import SIGNALS, SignalSpec, families
 
+SLOW_MICROSECONDS: Final = 1_000
+"""From here on a reranker costs more than all signals of a document together."""
+
 
 def signals() -> dict[str, Any]:
     """Every signal with range, formula, source, cost class, default weight and parameters. `families` are signals of
-    which a request has one for each of its retrievers and one for each metadata field that it names."""
+    which a request has one for each of its retrievers and one for each metadata field that it names; `rerankers` are
+    what `rerank` may ask for a second opinion."""
     return {
         "signals": [_row(spec) for spec in SIGNALS.values()],
         "families": [_row(spec) for spec in families()],
+        "rerankers": [
+            {"type": name, "cost": "cheap" if each < SLOW_MICROSECONDS else "slow", "microseconds_a_document": each}
+            for name, each in OPINION_MICROSECONDS.items()
+        ],
         "also": "rank.<retriever> for each retriever of a request, meta.<field> for each metadata field that it names",
         "profiles": {name: dict(profile) for name, profile in PROFILES.items()},
     }

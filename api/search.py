@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from api import absent, answers, feedback
 from api.answers import Hit
-from api.budget import recall_ms
+from api.budget import recall_ms, sends_vector
 from api.embeddings import QueryVectors
 from api.errors import DeadlineError
 from api.opened.conditions import conditions, parts_of
@@ -177,6 +177,7 @@ def answer(found: Found, elsewhere: Elsewhere = NOWHERE) -> Outcome:
         given_up(prepared),
         emptied(prepared, evidence, index),
         found_nothing(plan, evidence),
+        said_why(asked, plan, learned.drifted),
     )
     check_deadline(asked, prepared, watch, results)
     shown = shown_of(hits, reading) if request.session.record else ()
@@ -254,6 +255,20 @@ def facets_of(request: SearchRequest, plan: Plan, index: SearchIndex) -> dict[st
     return {
         name: [{"value": value, "count": count} for value, count in counted.get(name, ())] for name in request.facets
     }
+
+
+def said_why(asked: SearchRequest, plan: Plan, drifted: bool) -> tuple[Notice, ...]:
+    """What moved the order and is no signal: the agent's reason, read with the query, and a change of topic."""
+    told = []
+    if asked.why and plan.vector is not None and not sends_vector(asked):
+        told.append(
+            Notice("why_encoded", "`why` was read with the query: the vector is that of both; it is not stored")
+        )
+    if drifted:
+        told.append(
+            Notice("topic_changed", "nothing here was of the session's topic: its goal was left out, a new one began")
+        )
+    return tuple(told)
 
 
 def found_nothing(plan: Plan, evidence: Evidence) -> tuple[Notice, ...]:

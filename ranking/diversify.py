@@ -120,12 +120,17 @@ def note_moves(
     after: Sequence[int],
     passed: Mapping[int, str] = MappingProxyType({}),
 ) -> None:
-    """Add `step: old rank -> new rank` for each row whose place changed, and for one that was passed over the field
-    that it was one too many of: `cap site: 2 -> 9`."""
+    """Add `step: old rank -> new rank` for each row whose place changed, with the fields of which rows before it were
+    one too many, or it was itself: `cap site: 8 -> 5`, `cap site: 2 -> 9`."""
     if list(before[: len(after)]) == list(after):
         return
     places = {row: place for place, row in enumerate(before, start=1)}
     for place, row in enumerate(after, start=1):
         if places[row] != place:
-            why = f"{step} {passed[row]}" if row in passed else step
+            own = (
+                [passed[row]]
+                if row in passed
+                else [passed[other] for other in before[: places[row] - 1] if other in passed]
+            )
+            why = " ".join([step, *dict.fromkeys(own)])
             moves.setdefault(row, []).append(f"{why}: {places[row]} -> {place}")

@@ -70,3 +70,9 @@ def test_one_row_word_for_word() -> None:
             }
         },
     }  # fmt: skip
+
+
+def test_every_reranker_has_a_cost_class() -> None:
+    """Whoever encodes passages is slow, and says how slow."""
+    told = {row["type"]: (row["cost"], row["microseconds_a_document"] >= 1_000) for row in OFFER["rerankers"]}
+    assert told == {"cross_encoder": ("slow", True), "late_interaction": ("slow", True), "trees": ("cheap", False)}

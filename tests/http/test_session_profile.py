@@ -102,6 +102,15 @@ def test_the_first_query_and_its_repetition_learn_nothing_from_themselves(client
     assert scores(first) == scores(again)
 
 
+def test_a_reason_that_was_read_with_the_query_is_named(client: Client) -> None:
+    """It moves the order and is no signal; a vector that was sent knows nothing of it."""
+    told = in_session(client, "crane", why="I look for a bird of the reeds", session={"record": False})
+    assert "why_encoded" in {notice["code"] for notice in told["notices"]}
+    sent = [{"type": "dense", "vector": [1.0] + [0.0] * 383}]
+    told = in_session(client, "crane", why="I look for a bird", retrieve=sent, session={"record": False})
+    assert "why_encoded" not in {notice["code"] for notice in told["notices"]}
+
+
 def test_a_long_query_hears_less_of_the_goal(client: Client) -> None:
     """The goal's part is relative to what the query says itself."""
     in_session(client, GOAL)
@@ -133,6 +142,9 @@ def test_another_topic_begins_anew(serve: Serve, tmp_path: Path) -> None:
     turn = in_session(client, "sourdough bread flour oven", max_results=3)
     alone = client.search("sourdough bread flour oven", max_results=3, session={"record": False})
     assert same["session"]["profile_terms"]
+    assert [one["code"] for each in (same, turn) for one in each["notices"] if "topic" in one["code"]] == [
+        "topic_changed"
+    ]
     assert turn["session"]["profile_terms"] == []
     assert ids(turn) == ids(alone)
     after = in_session(client, "salt and dough", session={"seen": "off"})

@@ -35,7 +35,7 @@ def test_a_site_has_at_most_its_cap_while_others_match() -> None:
     """The fourth page of one site gives way, and every changed place is named."""
     ranking = search(pages_of("aaaabb"), 5, max_per_site=3)
     assert ids(ranking) == ["p0", "p1", "p2", "p4", "p5"]
-    assert [one.moves for one in ranking.page] == [(), (), (), ("cap: 5 -> 4",), ("cap: 6 -> 5",)]
+    assert [one.moves for one in ranking.page] == [(), (), (), ("cap site: 5 -> 4",), ("cap site: 6 -> 5",)]
     assert [one.stateless_rank for one in ranking.page] == [1, 2, 3, 4, 5]
 
 
