@@ -337,6 +337,13 @@ COUNTERFACTUAL_MARGIN: Final = define(
     "1e-9 to 0.1",
     "so far beyond a tie a counterfactual weight lies, for scores are floats",
 )
+COUNTERFACTUAL_WINDOW: Final = define(
+    "COUNTERFACTUAL_WINDOW",
+    1e-9,
+    "share",
+    "1e-12 to 1e-3",
+    "ties that lie no further apart than this are one tie: no weight between them survives rounding",
+)
 
 # ---------------------------------------------------------------- signals of words' places, of dates and of size
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ranking.constants import COUNTERFACTUAL_MARGIN
+from ranking.constants import COUNTERFACTUAL_MARGIN, COUNTERFACTUAL_WINDOW
 from ranking.knobs import MAX_WEIGHT
 from ranking.signals.catalogue import Signals
 from ranking.types import Doubles, Longs
@@ -47,12 +47,13 @@ def weight_changes(
             step = _least_step(direction * (values[row] - values), scores - scores[row], first, target)
             if step is None:
                 continue
-            weight = weights.get(name, 0.0) + direction * step
+            before = weights.get(name, 0.0)
+            weight = before + direction * step
             if abs(weight) <= MAX_WEIGHT:
-                changed = scores + direction * step * values
+                changed = scores + (weight - before) * values
                 rank = 1 + int(((changed > changed[row]) | ((changed == changed[row]) & ~first)).sum())
                 if rank <= target:
-                    found.append(WeightChange(name, weights.get(name, 0.0), weight, rank))
+                    found.append(WeightChange(name, before, weight, rank))
     best: dict[str, WeightChange] = {}
     for change in sorted(found, key=lambda one: (one.size, one.signal)):
         best.setdefault(change.signal, change)
@@ -76,6 +77,9 @@ def _least_step(gain: Doubles, behind: Doubles, first: Doubles | Longs, target: 
         count += change
         if count < target:
             after = events[place + 1][0] if place + 1 < len(events) else math.inf
-            beyond = time + min(max(abs(time), 1.0) * COUNTERFACTUAL_MARGIN, (after - time) / 2)
+            size = max(abs(time), 1.0)
+            if after - time <= size * COUNTERFACTUAL_WINDOW:
+                continue
+            beyond = time + min(size * COUNTERFACTUAL_MARGIN, (after - time) / 2)
             return beyond if beyond > time else None
     return None

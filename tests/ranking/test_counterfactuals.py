@@ -31,6 +31,18 @@ def test_by_hand() -> None:
     assert -0.01 < bm25.weight < 0  # from 1 down to where a is no longer ahead
 
 
+def test_ties_that_rounding_parts_are_one_tie() -> None:
+    """b and c meet g at the same weight, 3, but for the last bit of one: the answer lies beyond both."""
+    values = np.array([0.0, 0.5, 0.0, 0.0, 1.0, 1.0, 0.88])
+    other = np.array([0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.88])
+    scores = values * 2.2 + other * -3.0
+    signals = Signals(("s0", "s1"), np.stack([values, other]), (None, None))
+    changes = weight_changes(signals, {"s0": 2.2, "s1": -3.0}, scores, 6, 4, list("abcdefg"))
+    first = next(change for change in changes if change.signal == "s0")
+    assert 3.0 < first.weight < 3.001
+    assert rank_of(scores + (first.weight - 2.2) * values, 6, list("abcdefg")) == first.rank <= 4
+
+
 @given(st.data())
 def test_it_is_the_least_one(data: st.DataObject) -> None:
     """The suggested weight brings the rank, and no weight on a grid between it and the present one does."""
