@@ -16,7 +16,7 @@ export TOKENIZERS_PARALLELISM ?= false
 CODE := ranking indexer sessions crawler api eval cli
 JOBS ?= 2
 
-.PHONY: help install install-dev install-models install-parquet check test demo bench clean
+.PHONY: help install install-dev install-models check test demo bench clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -30,9 +30,6 @@ install-dev: install ## what tests and checks need
 install-models: install ## torch (CPU) and sentence-transformers: any embedding model
 	@scripts/install.sh models
 
-install-parquet: install ## pyarrow: export of sessions as Parquet
-	@scripts/install.sh parquet
-
 check: install-dev ## lint, format, types, arrows between packages, documents
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check -q .
@@ -40,7 +37,7 @@ check: install-dev ## lint, format, types, arrows between packages, documents
 	PYTHONPATH=. $(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/check_docs.py
 
-test: install-models install-parquet check ## everything CI runs; ARGS=... goes to pytest
+test: install-models check ## everything CI runs; ARGS=... goes to pytest
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 demo: install    ## crawl a real site, index it, search it in a session; URL=... for another site

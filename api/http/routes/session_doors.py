@@ -100,7 +100,7 @@ async def replay(
 async def export(
     request: Request,
     session_id: str,
-    format: Annotated[Format, Query(description="jsonl, or parquet where pyarrow is installed")] = "jsonl",
+    format: Annotated[Format, Query(description="jsonl or parquet")] = "jsonl",
     what: Annotated[What, Query(description="all and signals run every search of the log again")] = "all",
     tenant: str = Depends(tenant_of),
 ) -> Response:
