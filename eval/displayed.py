@@ -7,7 +7,7 @@ the product counts them. Not for what is noticed (readers.py).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 CHARACTERS_PER_TOKEN: Final = 4
@@ -25,22 +25,23 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One page."""
+    """One page. `ms`: how long the agent waited for it; two pages that show the same are equal, whatever they took."""
 
     shown: tuple[Item, ...]
     stubs: tuple[Item, ...] = ()
+    ms: float | None = field(default=None, compare=False)
 
 
-def answer_of(body: Mapping[str, Any]) -> Answer:
-    """From the answer of a search."""
+def answer_of(body: Mapping[str, Any], ms: float | None = None) -> Answer:
+    """From the answer of a search, which took `ms`."""
     return Answer(
-        tuple(_result(hit) for hit in body["results"]), tuple(_stub(stub) for stub in body.get("stubs") or ())
+        tuple(_result(hit) for hit in body["results"]), tuple(_stub(stub) for stub in body.get("stubs") or ()), ms
     )
 
 
 def without(answer: Answer, documents: Collection[str]) -> Answer:
     """As a client shows it that leaves these out."""
-    return Answer(tuple(item for item in answer.shown if item.document not in documents), answer.stubs)
+    return replace(answer, shown=tuple(item for item in answer.shown if item.document not in documents))
 
 
 def tokens_of(text: str) -> int:

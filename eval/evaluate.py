@@ -15,6 +15,7 @@ from api.engine import Engine
 from eval.collections import TestCollection, read_collection
 from eval.errors import DatasetError
 from eval.folders import writable
+from eval.latency import percentiles
 from eval.measures import measure
 from eval.report import html_page, markdown_table, rows_of_summary, summary
 from eval.runs import TENANT, Progress, ensure_indexed, query_of, run_topics, write_trec
@@ -61,15 +62,23 @@ def evaluate(
     topics = test.topics[:limit] if limit else test.topics
     name = collection or ensure_indexed(engine, test, progress)
     limited = type(test)(test.name, test.folder, topics, test.qrels, test.by_url, test.corpus)
-    run = run_topics(engine, name, limited, request, threads, progress, operators)
+    answers = run_topics(engine, name, limited, request, threads, progress, operators)
+    run = {topic: answer.documents for topic, answer in answers.items()}
     measured = measure(run, test.qrels, [topic.id for topic in topics])
     generation = engine.read_collection(name, "default")["generation"]
     body = summary(test.name, measured, dict(request), generation)
+    body["latency"] = percentiles([answer.ms for answer in answers.values()], threads)
     write_trec(out / "run.trec", run, "forage")
     with (out / "per_query.jsonl").open("wb") as stream:
         for topic in topics:
             values = {name: by_topic[topic.id] for name, by_topic in measured.per_topic.items()}
-            row = {"query_id": topic.id, "query": topic.text, "type": topic.type, "measures": values}
+            row = {
+                "query_id": topic.id,
+                "query": topic.text,
+                "type": topic.type,
+                "measures": values,
+                "ms": answers[topic.id].ms,
+            }
             stream.write(orjson.dumps(row) + b"\n")
     (out / "measures.json").write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2))
     title = f"{test.name}: {len(topics)} topics"

@@ -24,6 +24,7 @@ from eval.collections import TestCollection
 from eval.desk import Desk, request_of
 from eval.errors import DatasetError
 from eval.folders import writable, write_results
+from eval.latency import of_systems
 from eval.logs import Log, read_logs, tasks_of
 from eval.measures import MEASURES, measure
 from eval.readers import GRID, read
@@ -70,6 +71,7 @@ def run_replay(
     name = collection or ensure_indexed(engine, test, progress)
     generation = engine.read_collection(name, TENANT)["generation"]
     rows: list[dict[str, Any]] = []
+    taken: list[tuple[str, list[float | None]]] = []
     for number, system in enumerate(plan.systems):
         path = folder / f"{RECORDED}-{sha256(system.name.encode()).hexdigest()[:16]}.jsonl"
         logged = sha256("\n".join(log.id for log in logs).encode()).hexdigest()
@@ -79,8 +81,11 @@ def run_replay(
             trajectories.write(
                 path, specification, _asked(ask, logs, plan.threads, number, progress, len(plan.systems))
             )
-        rows += measured(trajectories.read(path, specification), material, system, plan)
+        found = trajectories.read(path, specification)
+        taken.append((system.name, trajectories.times(found)))
+        rows += measured(found, material, system, plan)
     body = summary(test.name, len({log.topic for log in logs}), generation, plan, rows)
+    body["latency"] = of_systems(taken, plan.threads)
     write_results(out, rows, body, markdown(body))
     return body
 

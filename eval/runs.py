@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ import orjson
 from api.engine import Engine
 from eval.collections import TestCollection, Topic
 from eval.errors import DatasetError
+from eval.latency import timed
 
 DEPTH: Final = 100
 """Documents per topic: the most a search returns, and what Recall@100 looks at."""
@@ -26,6 +28,15 @@ TENANT: Final = "default"
 MAX_NAME: Final = 40
 
 Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The answer to one topic: (document id or URL, score), best first; `ms`: how long the search took."""
+
+    documents: tuple[tuple[str, float], ...]
+    ms: float
+
 
 _SIGNS: Final = re.compile(r"""["“”()*^~:]|(?<!\S)[-+]+""")
 _WORDS: Final = re.compile(r"\b(?:AND|OR|NOT|AROUND)\b")
@@ -67,11 +78,11 @@ def run_topics(
     threads: int,
     progress: Progress,
     operators: bool = False,
-) -> dict[str, list[tuple[str, float]]]:
-    """topic -> (document id or URL, score), best first. `operators`: read topics as queries, not as plain words."""
+) -> dict[str, Ranked]:
+    """topic -> its answer. `operators`: read topics as queries, not as plain words."""
     key = "url" if test.by_url else "id"
 
-    def search(topic: Topic) -> list[tuple[str, float]]:
+    def search(topic: Topic) -> Ranked:
         payload = {
             "max_results": DEPTH,
             "diversify": {"max_per_site": None},
@@ -81,10 +92,10 @@ def run_topics(
             "session": {"record": False},
             "content": {"passages": 0},
         }
-        answer = orjson.loads(engine.search(payload, TENANT).body)
-        return [(hit[key], hit["score"]) for hit in answer["results"]]
+        reply, ms = timed(partial(engine.search, payload, TENANT))
+        return Ranked(tuple((hit[key], hit["score"]) for hit in orjson.loads(reply.body)["results"]), ms)
 
-    run: dict[str, list[tuple[str, float]]] = {}
+    run: dict[str, Ranked] = {}
     with ThreadPoolExecutor(threads) as pool:
         for done, (topic, ranked) in enumerate(zip(test.topics, pool.map(search, test.topics), strict=True), start=1):
             run[topic.id] = ranked

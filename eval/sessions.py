@@ -22,13 +22,14 @@ from eval.collections import TestCollection
 from eval.desk import Desk, request_of
 from eval.errors import SessionRunError
 from eval.folders import writable, write_results
+from eval.latency import of_systems
 from eval.readers import GRID, Reader, read
 from eval.runs import TENANT, Progress, ensure_indexed
 from eval.session_measures import list_measures, measures
 from eval.session_report import markdown, summary
 from eval.systems import System
 from eval.tasks import Task, read_tasks
-from eval.trajectories import Trajectory, run_task
+from eval.trajectories import Trajectory, run_task, times
 
 CALLS: Final = 8
 SEED: Final = 20_261_123
@@ -89,6 +90,7 @@ def run_sessions(
     progress(len(chosen) * len(tasks), len(chosen) * len(tasks), "measuring")
     rows = list(measured(made, tasks, plan))
     body = summary(test.name, len(tasks), generation, plan, rows)
+    body["latency"] = of_systems(((cell.system.name, times(found)) for cell, found in made), plan.threads)
     write_results(out, rows, body, markdown(body))
     return body
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,13 +34,15 @@ class Door(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One answered query. `shown`, `stubs`: (document, tokens), in order."""
+    """One answered query. `shown`, `stubs`: (document, tokens), in order. `ms`: how long the agent waited, None where
+    that was not written down; calls of two runs are equal whatever they took."""
 
     query: str
     reader: str | None
     step: int | None
     shown: tuple[tuple[str, int], ...]
     stubs: tuple[tuple[str, int], ...]
+    ms: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,16 @@ def call_of(asked: Asked, answer: Answer) -> Call:
     """What is kept of an answer."""
     shown = tuple((item.document, item.tokens) for item in answer.shown)
     stubs = tuple((item.document, item.tokens) for item in answer.stubs)
-    return Call(asked.query, asked.reader, asked.step, shown, stubs)
+    return Call(asked.query, asked.reader, asked.step, shown, stubs, answer.ms)
 
 
 def _sightings(answer: Answer, which: str) -> tuple[Sighting, ...]:
     return tuple(Sighting(item.document, item.title, item.text) for item in getattr(answer, which))
+
+
+def times(found: Iterable[Trajectory]) -> list[float | None]:
+    """Of every call, in milliseconds; None where that was not written down."""
+    return [call.ms for each in found for call in each.calls]
 
 
 def write(path: Path, specification: Mapping[str, Any], trajectories: Iterable[Trajectory]) -> None:
@@ -129,6 +136,7 @@ def _trajectory(row: Mapping[str, Any]) -> Trajectory:
             call["step"],
             tuple((document, tokens) for document, tokens in call["shown"]),
             tuple((document, tokens) for document, tokens in call["stubs"]),
+            call.get("ms"),
         )
         for call in row["calls"]
     )

@@ -62,7 +62,7 @@ def test_an_interrupted_run_goes_on(engine: Engine, data: Path, tmp_path: Path) 
     lost.rename(lost.with_suffix(".part"))
     lost.with_suffix(".part").write_bytes(b'{"specification"')
     before = kept.stat().st_mtime_ns
-    assert run(engine, data, out, *SYSTEMS) == first
+    assert run(engine, data, out, *SYSTEMS) | {"latency": first["latency"]} == first, "times alone may differ"
     assert (out / "per_topic.jsonl").read_bytes() == rows
     assert kept.stat().st_mtime_ns == before
     assert lost.is_file()
