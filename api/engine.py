@@ -20,6 +20,7 @@ from api.errors import NotFoundError
 from api.feedback import with_feedback
 from api.lanes import ingest_lines, ingest_objects
 from api.opened.explaining import explain
+from api.opened.frozen import FrozenQuery
 from api.opened.models import Models
 from api.opened.profiles import FOLDER as PROFILES_FOLDER
 from api.opened.profiles import ProfileStore
@@ -131,6 +132,12 @@ class Engine:
             told = explain(request, document, prepared, index, self.models.rerankers(tenant), newest(index))
             check_deadline(asked, prepared, watch)
             return told
+
+    def freeze(self, payload: Any, tenant: str) -> FrozenQuery:
+        """A search kept at its candidates, with every signal, to be ranked again without the index; stateless."""
+        request = self._read_search(payload, tenant)
+        with correcting(payload):
+            return self.searches.freeze(tenant, request)
 
     def similar(self, payload: Any, tenant: str) -> dict[str, Any]:
         """Documents like a document or a text: a search whose request is in `resolved`."""

@@ -18,6 +18,7 @@ import orjson
 from api.collections import Collections
 from api.embeddings import QueryVectors
 from api.errors import DeadlineError
+from api.opened.frozen import FrozenQuery
 from api.opened.models import Models
 from api.requests import SearchRequest, in_body, lost_characters, mint_request_id
 from api.search import Found, Outcome, Surrounding, answer, find
@@ -144,6 +145,24 @@ class Searches:
         outcome.body["notices"].extend(lost_characters(request))
         outcome.body["request_id"] = request.request_id or mint_request_id()
         return outcome
+
+    def freeze(self, tenant: str, request: SearchRequest) -> FrozenQuery:
+        """Up to its order, with every signal, kept: in no session and over no pools."""
+        asked = request.model_copy(update={"explain": True})
+        with self.open(tenant, asked) as index:
+            found = self._find(tenant, asked, SessionState(), index)
+            prepared, ordered = found.prepared, found.ordered
+            urls = tuple(stored.document.url for stored in index.fetch(found.evidence.ids))
+            return FrozenQuery(
+                prepared.request,
+                prepared.plan,
+                found.evidence,
+                ordered,
+                urls,
+                ordered.given.now,
+                prepared.rules,
+                index.statistics.generation,
+            )
 
     def _run_batch(
         self, tenant: str, asked: Asked, session: SessionState, calls: Sequence[Call] = ()

@@ -4,7 +4,8 @@ ForageError
 └── EvalError
     ├── DatasetError      a folder is not a test collection in a layout known here
     ├── RunError          two runs cannot be compared, or one cannot be read
-    └── SessionRunError   simulated sessions cannot be run as asked
+    ├── SessionRunError   simulated sessions cannot be run as asked
+    └── FrozenError       candidates cannot be frozen as asked, or a file of them is damaged or of other searches
 """
 
 from __future__ import annotations
@@ -28,3 +29,7 @@ class RunError(EvalError):
 
 class SessionRunError(EvalError):
     code = "invalid_session_run"
+
+
+class FrozenError(EvalError):
+    code = "invalid_frozen"

@@ -34,10 +34,12 @@ _DECIMALS = 4  # libm may differ in the last bit between machines; the order of 
 
 def balance(plan: Plan) -> float:
     """Weight of (1 + cos)/2. DENSE_TO_BM25 where there is nothing to read: no scored word, or at most one document."""
-    return weight_of(
-        (planned.idf for planned in plan.terms if planned.scored and planned.term.source == "query"),
-        plan.statistics.documents,
-    )
+    return weight_of(said_by(plan), plan.statistics.documents)
+
+
+def said_by(plan: Plan) -> tuple[float, ...]:
+    """idf (nats) of each distinct word of the query that scores: all that the rule reads beside N."""
+    return tuple(planned.idf for planned in plan.terms if planned.scored and planned.term.source == "query")
 
 
 def weight_of(idfs: Iterable[float], documents: int) -> float:

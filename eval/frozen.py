@@ -1,0 +1,146 @@
+"""Frozen candidates: given an engine, a test collection and a request, keeps every signal of every candidate of every
+topic, with grades; given weights, returns the order that the engine would give.
+
+One search a topic, then any number of trials by adding up columns. The order is that of scores alone: no cap, no MMR.
+What the sum of weight x signal does not say - score expressions, rerank stages, rules - is refused; other k1, b, fields
+or fusions change the signals themselves: api/opened/frozen.py ranks again under those. On disk: frozen_files.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from api.engine import Engine
+from api.opened.frozen import FrozenQuery
+from eval.collections import TestCollection, Topic
+from eval.errors import FrozenError
+from eval.runs import DEPTH, TENANT, Progress, query_of
+from ranking.balance import said_by
+from ranking.signals.input import rows_by_id
+from ranking.types import Doubles, Longs, Mask
+from ranking.weights import catalogue_of
+
+NOT_SUMS: Final[Mapping[str, Any]] = {"score": None, "rerank": [], "rules": []}
+"""Fields of a request whose work is no weight x signal, with the values that do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenTopic:
+    """n candidates, ascending by document id; `ids` name them as the judgements do (document id or URL)."""
+
+    topic: str
+    ids: tuple[str, ...]
+    values: Doubles = field(repr=False)  # [n, s] each in [0, 1]
+    grades: Longs = field(repr=False)  # [n] 0 where unjudged too
+    judged: Mask = field(repr=False)  # [n]
+    gains: tuple[int, ...]  # all positive grades of the topic, descending, recalled or not: the ideal
+    idfs: tuple[float, ...]  # nats, of each distinct scored word of the query: what ranking/balance.py reads
+    documents: int  # N of the collection
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenSet:
+    """`name` of the test collection; `signals` [s] name the columns; `request` is what was searched with."""
+
+    name: str
+    signals: tuple[str, ...]
+    topics: tuple[FrozenTopic, ...]
+    request: Mapping[str, Any]
+    generation: str
+
+
+def freeze(
+    engine: Engine,
+    test: TestCollection,
+    request: Mapping[str, Any],
+    *,
+    collection: str,
+    threads: int,
+    progress: Progress,
+    topics: Sequence[Topic] | None = None,
+    operators: bool = False,
+) -> FrozenSet:
+    """Candidates of all topics, or of these. `collection` holds the corpus (runs.ensure_indexed).
+
+    Raises FrozenError for a request that more than weights order, and what a search raises.
+    """
+    asked = searched(request, collection)
+    check_sums(engine, asked)
+    wanted = test.topics if topics is None else tuple(topics)
+
+    def one(topic: Topic) -> tuple[tuple[str, ...], FrozenTopic, str]:
+        query = engine.freeze({**asked, "query": query_of(topic, operators)}, TENANT)
+        return signals_of(query), frozen_topic(query, topic.id, test), query.generation
+
+    made: list[FrozenTopic] = []
+    kinds: set[tuple[tuple[str, ...], str]] = set()
+    with ThreadPoolExecutor(threads) as pool:
+        for done, (signals, topic, generation) in enumerate(pool.map(one, wanted), start=1):
+            made.append(topic)
+            kinds.add((signals, generation))
+            progress(done, len(wanted), test.name)
+    if len(kinds) > 1:
+        raise FrozenError(
+            f"collection {collection!r} changed while its candidates were frozen", hint="freeze again when it rests"
+        )
+    signals, generation = next(iter(kinds), ((), ""))
+    return FrozenSet(test.name, signals, tuple(made), dict(request), generation)
+
+
+def searched(request: Mapping[str, Any], collection: str) -> dict[str, Any]:
+    """The request as runs.py sends it, but for the query: as deep, in no session."""
+    return {
+        "max_results": DEPTH,
+        "diversify": {"max_per_site": None},
+        **request,
+        "collection": collection,
+        "session": {"record": False},
+        "content": {"passages": 0},
+    }
+
+
+def check_sums(engine: Engine, asked: Mapping[str, Any]) -> None:
+    """FrozenError for a request, its profile included, that orders by more than weights."""
+    resolved = engine.plan({**asked, "query": "any"}, TENANT)["resolved"]
+    for name, idle in NOT_SUMS.items():
+        if resolved[name] != idle:
+            raise FrozenError(
+                f"candidates cannot be frozen with {name}: their order would not be a sum of weight x signal",
+                path=f"$.{name}",
+                hint=f"leave out {name}, also in the profile",
+            )
+
+
+def signals_of(query: FrozenQuery) -> tuple[str, ...]:
+    """The names of its columns, in the order in which the engine adds them up."""
+    return tuple(catalogue_of(query.request))
+
+
+def frozen_topic(query: FrozenQuery, topic: str, test: TestCollection) -> FrozenTopic:
+    """The candidates of one query with their grades."""
+    judgements = test.qrels.get(topic, {})
+    rows = rows_by_id(query.evidence.ids)
+    names = query.urls if test.by_url else query.evidence.ids
+    ids = tuple(names[row] for row in rows.tolist())
+    grades = np.array([max(judgements.get(name, 0), 0) for name in ids], dtype=np.int64)
+    judged = np.array([name in judgements for name in ids], dtype=np.bool_)
+    gains = tuple(sorted((grade for grade in judgements.values() if grade > 0), reverse=True))
+    values = np.ascontiguousarray(query.ordered.signals.values.T[rows])
+    documents = query.plan.statistics.documents
+    return FrozenTopic(topic, ids, values, grades, judged, gains, said_by(query.plan), documents)
+
+
+def rank(topic: FrozenTopic, weights: Doubles) -> Longs:
+    """[n] rows by (-score, id). `weights` [s]; the score is added up column after column, as the engine does, so that
+    ties are ties here too."""
+    score = np.zeros(len(topic.ids))
+    for column, weight in enumerate(weights.tolist()):
+        if weight:
+            score = score + topic.values[:, column] * weight
+    ordered: Longs = np.argsort(-score, kind="stable")
+    return ordered
