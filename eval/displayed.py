@@ -49,13 +49,23 @@ def tokens_of(text: str) -> int:
     return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
+def result_text(hit: Mapping[str, Any]) -> str:
+    """All that is displayed of a result."""
+    return f"{hit['rank']}. {hit['title']} {hit['url'] or hit['id']}\n{_passages(hit)}\n"
+
+
+def stub_text(stub: Mapping[str, Any]) -> str:
+    """All that is displayed of a stub."""
+    return f"({stub['rank_now']}. {stub['title']} {stub['url'] or stub['id']}: shown in call {stub['shown_at']})\n"
+
+
 def _result(hit: Mapping[str, Any]) -> Item:
-    head = f"{hit['rank']}. {hit['title']} {hit['url'] or hit['id']}"
-    texts = [text for passage in hit["passages"] for text in (passage["heading"], passage["text"]) if text]
-    text = "\n".join(texts)
-    return Item(hit["id"], hit["title"], text, tokens_of(f"{head}\n{text}\n"))
+    return Item(hit["id"], hit["title"], _passages(hit), tokens_of(result_text(hit)))
+
+
+def _passages(hit: Mapping[str, Any]) -> str:
+    return "\n".join(text for passage in hit["passages"] for text in (passage["heading"], passage["text"]) if text)
 
 
 def _stub(stub: Mapping[str, Any]) -> Item:
-    line = f"({stub['rank_now']}. {stub['title']} {stub['url'] or stub['id']}: shown in call {stub['shown_at']})\n"
-    return Item(stub["id"], stub["title"], "", tokens_of(line))
+    return Item(stub["id"], stub["title"], "", tokens_of(stub_text(stub)))
