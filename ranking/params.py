@@ -13,6 +13,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, field_validator
 
 from ranking.constants import (
+    DENSE_CEILING,
+    DENSE_DECAY,
+    DENSE_FLOOR,
     MAX_READ_AGAIN,
     MAX_RULES,
     MAX_SYNONYM_CHARACTERS,
@@ -78,6 +81,29 @@ class ExpandParams(Model):
     feedback: FeedbackExpansion = knob(FeedbackExpansion, "", "off")
 
 
+class BalanceParams(Model):
+    """The default weight of dense: max(floor, ceiling x u^decay x exp(-c)); u and c are what the query says of this
+    collection (balance.py)."""
+
+    ceiling: float = knob(
+        DENSE_CEILING,
+        "weight",
+        "for a query that says just enough to single out a document; 8 to 16 are within half a point",
+        ge=0,
+        le=MAX_WEIGHT,
+    )
+    decay: float = knob(
+        DENSE_DECAY,
+        "",
+        "power of ln N / sum idf: 1 for the scale of normalised bm25, a half for the averaging of its terms; 0: none",
+        ge=0,
+        le=10,
+    )
+    floor: float = knob(
+        DENSE_FLOOR, "weight", "what one bare word gets; from the ceiling on it is a fixed weight", ge=0, le=MAX_WEIGHT
+    )
+
+
 class FuseParams(Model):
     method: Literal["linear", "rrf", "combmnz", "max"] = knob(
         "linear", "", "theoretical scales beat RRF on 5 of 6 dev sets"
@@ -87,6 +113,9 @@ class FuseParams(Model):
     )
     k: int = knob(60, "ranks", "Cormack, Clarke, Buettcher 2009", ge=1, le=10_000)
     weights: dict[Name, Weight] | None = knob(None, "weight", "every retriever counts 1")
+    balance: BalanceParams = knob(
+        BalanceParams, "", "weighs dense where the request does not and fuses plainly; see ADR 10"
+    )
 
 
 class DiversifyParams(Model):

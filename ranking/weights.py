@@ -45,7 +45,7 @@ def resolve_weights(params: Params, plan: Plan) -> Mapping[str, float]:
     asked = params.weights
     check_names(params)
     weights = {name: spec.weight for name, spec in specs.items()}
-    weights["dense"] = balance(plan)
+    weights["dense"] = balance(plan, params.fuse.balance)
     if fuses(params):
         weights.update({FUSED: 1.0, **dict.fromkeys(FUSED_FROM, 0.0)})
     if EVERY_OTHER in asked:

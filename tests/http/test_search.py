@@ -79,6 +79,21 @@ def test_a_changed_weight_in_resolved_takes_effect(client: Client) -> None:
     assert set(again["results"][0]["contributions"]) >= {"recency"}
 
 
+def test_the_numbers_that_weigh_meaning_are_told_and_can_be_set(client: Client) -> None:
+    """A floor above what the rule gives is the weight, in the sums too; sent again, the answer is the same."""
+    first = client.search("tar archives compression", **STATELESS)
+    assert first["resolved"]["fuse"]["balance"] == {"ceiling": 13.0, "decay": 1.5, "floor": 0.5}
+    asked = {"fuse": {"balance": {"floor": 50.0}}, "explain": True}
+    other = client.search("tar archives compression", **asked, **STATELESS)
+    assert other["resolved"]["fuse"]["balance"] == {"ceiling": 13.0, "decay": 1.5, "floor": 50.0}
+    assert other["resolved"]["weights"]["dense"] == 50.0 != first["resolved"]["weights"]["dense"]
+    for hit in other["results"]:
+        assert hit["contributions"]["dense"] == pytest.approx(50.0 * hit["signals"]["dense"])
+    again = client("POST", "/v1/search", other["resolved"]).json()
+    assert orjson.dumps(again["results"]) == orjson.dumps(other["results"])
+    assert again["resolved"] == other["resolved"]
+
+
 def test_a_resolved_request_can_change_its_fusion(client: Client) -> None:
     """Changing only fuse.method in resolved fuses by rank."""
     first = client.search("compressed members", **STATELESS)

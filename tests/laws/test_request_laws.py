@@ -87,6 +87,7 @@ OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
             "method": st.sampled_from(["linear", "rrf", "combmnz", "max", "none"]),
             "normalize": st.sampled_from(["theoretical", "minmax", "zscore", "l2", "rank", "none"]),
             "weights": st.dictionaries(st.sampled_from("pqrs"), st.floats(-5, 5), max_size=2),
+            "balance": st.dictionaries(st.sampled_from(["ceiling", "decay", "floor", "flor"]), st.floats(-1, 20)),
         },
     ),
     "score": SCORES,

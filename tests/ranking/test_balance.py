@@ -125,6 +125,64 @@ def test_where_there_is_nothing_to_read_it_is_the_fixed_weight(dfs: tuple[int, .
     assert balance(words(dfs, documents)) == DENSE_TO_BM25
 
 
+# ---------------------------------------------------------------- its three numbers
+
+NUMBERS = st.fixed_dictionaries(
+    {}, optional={"ceiling": st.floats(0, 1_000), "decay": st.floats(0, 10), "floor": st.floats(0, 1_000)}
+)
+
+
+@given(st.lists(st.integers(0, 50_000), min_size=1, max_size=12), st.integers(50_000, 1_000_000), NUMBERS)
+def test_a_request_may_set_them(dfs: list[int], documents: int, numbers: dict[str, float]) -> None:
+    """The oracle above with the request's numbers; those it leaves out are the constants."""
+    asked = {"ceiling": DENSE_CEILING, "decay": DENSE_DECAY, "floor": DENSE_FLOOR} | numbers
+    chance = math.prod((df + 0.5) / (documents + 1) for df in dfs)
+    base = math.log(1.0 / chance, documents)
+    rule = asked["ceiling"] * max(1.0, base) ** -asked["decay"] * math.exp(-documents * chance)
+    weights = resolve_weights(params(fuse={"balance": numbers}), words(dfs, documents))
+    assert weights["dense"] == pytest.approx(max(asked["floor"], rule), abs=1e-4, rel=1e-9)
+    assert weights["bm25"] == 1.0
+
+
+@given(st.lists(st.integers(0, 9_000), min_size=1, max_size=12), st.floats(0, 1_000), st.floats(0, 1))
+def test_a_floor_from_the_ceiling_on_is_a_fixed_weight(dfs: list[int], floor: float, share: float) -> None:
+    numbers = {"floor": floor, "ceiling": floor * share}
+    assert resolve_weights(params(fuse={"balance": numbers}), words(dfs, 10_000))["dense"] == round(floor, 4)
+
+
+def test_a_weight_of_the_request_wins_over_its_numbers() -> None:
+    """Named, or by the star."""
+    numbers = {"balance": {"ceiling": 40.0, "floor": 40.0}}
+    for weights, expected in (({"dense": 0.25}, 0.25), ({"*": 0.0, "bm25": 1.0}, 0.0), ({"recency": 1.0}, 40.0)):
+        assert resolve_weights(params(weights=weights, fuse=numbers), words([60], 6_000))["dense"] == expected
+
+
+@pytest.mark.parametrize("fuse", [{"method": "rrf"}, {"normalize": "minmax"}, {"weights": {"lex": 2.0}}])
+def test_a_fused_request_has_no_use_for_them(fuse: dict[str, object]) -> None:
+    """And they make none of it: numbers alone fuse nothing."""
+    plan = words([60] * 3, 6_000)
+    other = {"balance": {"ceiling": 40.0, "floor": 40.0}}
+    assert resolve_weights(params(fuse=fuse | other), plan) == resolve_weights(params(fuse=fuse), plan)
+    assert resolve_weights(params(fuse=other), plan)["fused"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"ceiling": -1},
+        {"ceiling": 1_001},
+        {"decay": -0.5},
+        {"decay": 11},
+        {"floor": -1},
+        {"floor": math.inf},
+        {"flor": 1},
+    ],
+)
+def test_numbers_out_of_range_are_refused(numbers: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(numbers))):
+        params(fuse={"balance": numbers})
+
+
 # ---------------------------------------------------------------- how it is said
 
 
