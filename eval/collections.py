@@ -1,141 +1,81 @@
-"""Test collections: given a folder, returns its documents, topics and judgements.
+"""Test collections: given a folder, files, or the id of a set of ir_datasets, returns topics, judgements and documents.
 
-Layout: corpus.jsonl.zst (or .jsonl, .jsonl.gz), queries.jsonl, qrels.tsv with a header. Not for indexing.
+The one door to eval/sets/, where each kind of file has its reader: our layout, BEIR, TREC, plain, gzip or zstd. Not
+for indexing, and not for holding judgements against the corpus (eval/sets/checks.py), which costs reading it.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final, cast
-
-import orjson
-import zstandard
+from typing import Final
 
 from eval.errors import DatasetError
+from eval.sets.collection import Source, TestCollection, Topic
+from eval.sets.documents import CorpusFiles
+from eval.sets.files import PACKINGS
+from eval.sets.judgements import read_judgements
+from eval.sets.layouts import ALL, CORPUS, EVALUATED_SPLIT, Files, chosen_splits, files_of
+from eval.sets.library import PREFIX, read_library
+from eval.sets.topics import TopicLine, read_topics
 
-CORPUS_NAMES: Final = ("corpus.jsonl.zst", "corpus.jsonl.gz", "corpus.jsonl")
-WEB_SCHEMES: Final = ("http:", "https:", "file:")
-EVALUATED_SPLIT: Final = "test"
-"""Where topics carry a split, only this one is measured."""
+__all__ = ["CORPUS_NAMES", "Source", "TestCollection", "Topic", "read_collection"]
 
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """One query of a test collection."""
-
-    id: str
-    text: str
-    type: str | None = None
+CORPUS_NAMES: Final = tuple(f"{CORPUS}{packing}" for packing in PACKINGS)
 
 
-@dataclass(frozen=True, slots=True)
-class TestCollection:
-    """Topics and judgements; `by_url`: judgements name URLs, not document ids."""
+def read_collection(
+    source: str | Path | None,
+    *,
+    split: str | None = None,
+    topics: Path | None = None,
+    qrels: Path | None = None,
+    corpus: Path | None = None,
+) -> TestCollection:
+    """The set at `source`: a folder, or `ir_datasets:ID`. Files that are named replace those of the folder; with topics
+    and qrels no folder is needed. `split`: of a set that has splits; None: test where there is one, else all.
 
-    name: str
-    folder: Path
-    topics: tuple[Topic, ...]
-    qrels: dict[str, dict[str, int]] = field(repr=False)
-    by_url: bool
-    corpus: Path | None
-
-    __test__ = False  # not a test class, whatever pytest thinks of the name
-
-    def check_corpus(self) -> None:
-        """DatasetError when there is no corpus to index."""
-        if self.corpus is None:
+    DatasetError says which file is missing or which line is wrong."""
+    if source is not None and str(source).startswith(PREFIX):
+        if split or topics or qrels or corpus:
             raise DatasetError(
-                f"{self.folder} has no corpus file", hint="name a collection that holds its pages with --collection"
+                f"{source} names its own files and split",
+                hint="name a split by its id, e.g. ir_datasets:beir/scifact/test",
             )
-
-    def documents(self) -> Iterator[dict[str, Any]]:
-        """The corpus as ingest lines; documents without any text are left out (nothing could find them)."""
-        self.check_corpus()
-        assert self.corpus is not None
-        known = ("id", "url", "title", "text", "published_at", "language")
-        for line in _lines(self.corpus):
-            row = orjson.loads(line)
-            document = {key: row[key] for key in known if row.get(key) not in (None, "")}
-            if not (document.get("title", "").strip() or document.get("text", "").strip()):
-                continue
-            if not str(document.get("url", "http:")).startswith(WEB_SCHEMES):
-                document.pop("url")  # a fragment of one, or tel: and the like: the id names the document
-            document.setdefault("title", "")
-            document.setdefault("text", "")
-            rest = {key: value for key, value in row.items() if key not in known and value is not None}
-            if rest:
-                document["metadata"] = rest
-            yield document
-
-    def fingerprint(self) -> str:
-        """Names the corpus by its bytes."""
-        digest = hashlib.sha256()
-        if self.corpus is not None:
-            with self.corpus.open("rb") as stream:
-                while chunk := stream.read(1 << 20):
-                    digest.update(chunk)
-        return digest.hexdigest()[:12]
+        return read_library(str(source).removeprefix(PREFIX))
+    files = files_of(None if source is None else Path(source), topics, qrels, corpus)
+    return _gathered(files.topics.parent if source is None else Path(source), files, split)
 
 
-def read_collection(folder: Path) -> TestCollection:
-    """DatasetError says which file is missing or which line is wrong."""
-    queries, judgements = folder / "queries.jsonl", folder / "qrels.tsv"
-    for path in (queries, judgements):
-        if not path.is_file():
-            raise DatasetError(
-                f"{folder} is not a test collection: no {path.name}",
-                hint="a folder holds corpus.jsonl.zst, queries.jsonl and qrels.tsv",
-            )
-    qrels, by_url = _read_qrels(judgements)
-    topics = _read_topics(queries, qrels)
-    corpus = next((folder / name for name in CORPUS_NAMES if (folder / name).is_file()), None)
-    return TestCollection(folder.name, folder, topics, qrels, by_url, corpus)
+def _gathered(folder: Path, files: Files, split: str | None) -> TestCollection:
+    rows = read_topics(files.topics)
+    known = frozenset(row.id for row in rows)
+    named = None
+    if list(files.judgements) != [ALL]:
+        chosen = chosen_splits(folder, list(files.judgements), split)
+        named = chosen[0] if len(chosen) == 1 else None
+        paths = tuple(files.judgements[each] for each in chosen)
+    else:
+        rows, named = _of_split(folder, rows, split)
+        paths = tuple(files.judgements.values())
+    qrels, by_url = read_judgements(paths)
+    return TestCollection(
+        name=folder.resolve().name,
+        folder=folder,
+        topics=tuple(Topic(row.id, row.text, row.type) for row in rows if row.id in qrels),
+        qrels=qrels,
+        by_url=by_url,
+        corpus=files.corpus[0] if len(files.corpus) == 1 else None,
+        source=CorpusFiles(files.corpus) if files.corpus else None,
+        known=known,
+        judged_in=paths,
+        split=named,
+    )
 
 
-def _read_topics(path: Path, qrels: dict[str, dict[str, int]]) -> tuple[Topic, ...]:
-    rows = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = orjson.loads(line)
-            rows.append((str(row["id"]), str(row["text"]), row.get("type"), row.get("split")))
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise DatasetError(f"{path} line {number}: not a topic with id and text ({error})") from None
-    splits = {split for *_, split in rows}
-    if EVALUATED_SPLIT in splits:
-        rows = [row for row in rows if row[3] == EVALUATED_SPLIT]
-    return tuple(Topic(id_, text, type_) for id_, text, type_, _ in rows if id_ in qrels and text.strip())
-
-
-def _read_qrels(path: Path) -> tuple[dict[str, dict[str, int]], bool]:
-    lines = path.read_text("utf-8").splitlines()
-    header = lines[0].split("\t") if lines else []
-    if len(header) != 3 or header[0] != "query_id" or header[1] not in ("doc_id", "doc_url"):
-        raise DatasetError(f"{path}: the header must be query_id, doc_id or doc_url, relevance; got {header}")
-    qrels: dict[str, dict[str, int]] = {}
-    for number, line in enumerate(lines[1:], start=2):
-        parts = line.split("\t")
-        try:
-            query, document, grade = parts
-            qrels.setdefault(query, {})[document] = int(grade)
-        except ValueError:
-            raise DatasetError(f"{path} line {number}: not three columns with an integer grade: {line!r}") from None
-    return qrels, header[1] == "doc_url"
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as raw:
-        stream: IO[bytes]
-        if path.suffix == ".zst":
-            stream = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw))
-        elif path.suffix == ".gz":
-            stream = cast(IO[bytes], gzip.open(raw))  # noqa: SIM115 (it closes with `raw`)
-        else:
-            stream = raw
-        yield from (line for line in stream if line.strip())
+def _of_split(folder: Path, rows: tuple[TopicLine, ...], split: str | None) -> tuple[tuple[TopicLine, ...], str | None]:
+    """(the topics of the split, its name where it is one of several)."""
+    present = sorted({row.split for row in rows if row.split is not None})
+    chosen = chosen_splits(folder, present, split)
+    if split == ALL or (split is None and chosen == tuple(present) != (EVALUATED_SPLIT,)):
+        return rows, None
+    return tuple(row for row in rows if row.split in chosen), chosen[0]
