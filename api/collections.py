@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from api.settings import Settings
 from indexer.collection import (
     DEFAULT,
+    Collection,
     create_collection,
     delete_collection,
     get_collection,
@@ -21,6 +23,7 @@ from indexer.collection import (
 )
 from indexer.collection_reader import CollectionReader
 from indexer.errors import CollectionExistsError
+from indexer.fields import FIELDS
 from indexer.generation import Generation
 from indexer.local import LocalIndex
 from ranking.ports import SearchIndex
@@ -76,6 +79,10 @@ class Collections:
         """Where the collection lies. Raises CollectionNotFoundError."""
         return get_collection(self._data, name, tenant).folder
 
+    def documents(self, tenant: str, name: str) -> Iterator[dict[str, Any]]:
+        """Every document as a line of an ingest, fields without a value left out. Raises CollectionNotFoundError."""
+        return _lines(get_collection(self._data, name, tenant))
+
     def check(self, tenant: str, name: str) -> None:
         """Raises CollectionNotFoundError."""
         get_collection(self._data, name, tenant)
@@ -119,3 +126,11 @@ class Collections:
             reader.watch()
             self._readers[tenant, name] = reader
             return reader
+
+
+def _lines(collection: Collection) -> Iterator[dict[str, Any]]:
+    with collection.documents() as store:
+        for document in store.documents():
+            values = {name: getattr(document, name) for name in FIELDS if name != "html"}
+            kept = {name: value for name, value in values.items() if value not in (None, "", {})}
+            yield {"title": "", "text": "", **kept}

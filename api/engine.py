@@ -6,7 +6,7 @@ may use the CPU: an event loop calls it in a thread. Not for steps of a search (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import IO, Any, Final
 
@@ -321,6 +321,10 @@ class Engine:
     def index_of(self, name: str, tenant: str = "default") -> Any:
         """A context manager that yields the open SearchIndex of a collection."""
         return self._collections.open(tenant, name, None)
+
+    def documents(self, name: str, tenant: str) -> Iterator[dict[str, Any]]:
+        """Every document of a collection as a line of an ingest."""
+        return self._collections.documents(tenant, name)
 
     def encode(self, text: str) -> Floats:
         """A query's vector."""

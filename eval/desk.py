@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from api.engine import Engine
 from eval.agents.view import Asked
 from eval.displayed import Answer, answer_of, without
 from eval.errors import SessionRunError
+from eval.history import compose
 from eval.latency import timed
 from eval.runs import TENANT, plain
 from eval.systems import System
@@ -52,10 +54,15 @@ class Desk:
         self._recorded = system.kind == "session"
         self._used = False
         self._kept: dict[str | None, set[str]] = {}
+        self._asked: list[str] = []
 
     def search(self, asked: Asked) -> Answer:
         """What is displayed to the reader of `asked`."""
-        request = request_of(self._system, self._collection, asked.query)
+        rule, query = self._system.history, asked.query
+        if rule is not None:
+            query = compose(rule, self._asked, query)
+        self._asked.append(asked.query)
+        request = request_of(self._system, self._collection, query)
         if self._recorded:
             self._used = True
             request["session_id"] = self._session
@@ -66,9 +73,19 @@ class Desk:
         answer = answer_of(*self._whole(request))
         if self._system.kind == "dedupe":
             kept = self._kept.setdefault(asked.reader, set())
-            answer = without(answer, kept)
+            page = tuple(item.document for item in answer.shown)
+            answer = replace(without(answer, kept), stateless=page)
             kept.update(item.document for item in answer.shown)
+        if self._recorded:
+            return replace(answer, stateless=self._stateless(query))
         return answer
+
+    def _stateless(self, query: str) -> tuple[str, ...]:
+        """What a page has for the query that no session had a part in: what this system withheld is seen against it. No
+        agent is shown it, and its time is nobody's."""
+        request = request_of(replace(self._system, kind="stateless"), self._collection, query)
+        body, _ = self._whole({**request, "content": {"passages": 0}})
+        return tuple(hit["id"] for hit in body["results"])
 
     def _whole(self, request: dict[str, Any]) -> tuple[Any, float]:
         """An answer that nothing was left out of: a session that its store failed for once would be measured as

@@ -15,21 +15,25 @@ CHARACTERS_PER_TOKEN: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A displayed result or stub. `text`: below its first line; `tokens`: of all that is displayed of it."""
+    """A displayed result or stub. `text`: below its first line; `tokens`: of all that is displayed of it; `rank`: the
+    place that its line names, of a stub that which it would have had."""
 
     document: str
     title: str
     text: str
     tokens: int
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One page. `ms`: how long the agent waited for it; two pages that show the same are equal, whatever they took."""
+    """One page. `ms`: how long the agent waited for it; two pages that show the same are equal, whatever they took.
+    `stateless`: the documents of a stateless page for the same query, where the system hides some of them."""
 
     shown: tuple[Item, ...]
     stubs: tuple[Item, ...] = ()
     ms: float | None = field(default=None, compare=False)
+    stateless: tuple[str, ...] = ()
 
 
 def answer_of(body: Mapping[str, Any], ms: float | None = None) -> Answer:
@@ -60,7 +64,7 @@ def stub_text(stub: Mapping[str, Any]) -> str:
 
 
 def _result(hit: Mapping[str, Any]) -> Item:
-    return Item(hit["id"], hit["title"], _passages(hit), tokens_of(result_text(hit)))
+    return Item(hit["id"], hit["title"], _passages(hit), tokens_of(result_text(hit)), hit["rank"])
 
 
 def _passages(hit: Mapping[str, Any]) -> str:
@@ -68,4 +72,4 @@ def _passages(hit: Mapping[str, Any]) -> str:
 
 
 def _stub(stub: Mapping[str, Any]) -> Item:
-    return Item(stub["id"], stub["title"], "", tokens_of(stub_text(stub)))
+    return Item(stub["id"], stub["title"], "", tokens_of(stub_text(stub)), stub["rank_now"])

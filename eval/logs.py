@@ -1,6 +1,7 @@
 """Logs of real sessions: given a set's folder, returns its recorded queries with the judgements that they have.
 
-sessions.jsonl: {session_id, goal?, target_query_id?, gold?, turns: [{query, query_id?, action?, rewrite?}]}. Judgements
+sessions.jsonl: {session_id, goal?, target_query_id?, gold?, type or source?, turns: [{query, query_id?, action?,
+rewrite?}]}. Judgements
 are of the whole session (`gold`: an agent's evidence), or of single turns (qrels.tsv). Of an agent's actions only
 searches are queries. Not for simulated agents (tasks.py).
 """
@@ -32,13 +33,14 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class Log:
     """One recorded session. `topic`: what it is about, the unit of tests; `goal`: that in words, where the log has it;
-    `gold`: evidence for all of the session."""
+    `gold`: evidence for all of the session; `type`: what kind of session it is, or where it is from."""
 
     id: str
     topic: str
     turns: tuple[Turn, ...]
     gold: tuple[str, ...] = ()
     goal: str = ""
+    type: str = ""
 
 
 def read_logs(folder: Path) -> tuple[TestCollection, tuple[Log, ...]]:
@@ -85,7 +87,9 @@ def _log(row: Mapping[str, Any], qrels: Mapping[str, Mapping[str, int]], where: 
         )
         gold = tuple(str(document) for document in row.get("gold", ()))
         topic = row.get("target_query_id") if gold else row.get("topic")
-        return Log(str(row["session_id"]), str(topic or row["session_id"]), read, gold, str(row.get("goal") or ""))
+        goal, kind = (str(row.get(name) or "") for name in ("goal", "type"))
+        kind = kind or str(row.get("source") or "")
+        return Log(str(row["session_id"]), str(topic or row["session_id"]), read, gold, goal, kind)
     except (KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"{where}: not a session with turns that have a query ({error!r})") from None
 

@@ -67,6 +67,12 @@ class Reading:
     found: dict[str, tuple[int, int]]
 
 
+def first_calls(reading: Reading, calls: int) -> Reading:
+    """What had been read after so many calls."""
+    found = {document: place for document, place in reading.found.items() if place[0] <= calls}
+    return Reading(reading.task, reading.evidence, reading.calls[:calls], found)
+
+
 class Attention:
     """One reader over one task: takes its calls in order."""
 

@@ -20,21 +20,24 @@ import numpy as np
 from api.engine import Engine
 from eval import trajectories
 from eval.agents.view import Asked
+from eval.call_measures import call_measures
 from eval.collections import TestCollection
 from eval.desk import Desk, request_of
+from eval.distractors import Distractors, ensure_mixed
 from eval.errors import DatasetError
 from eval.folders import writable, write_results
 from eval.latency import of_systems
 from eval.logs import Log, read_logs, tasks_of
 from eval.measures import MEASURES, measure
-from eval.readers import GRID, read
+from eval.readers import GRID, first_calls, read
 from eval.runs import TENANT, Progress, ensure_indexed
-from eval.session_measures import list_measures, measures
+from eval.session_measures import list_measures, measures, token_measures
 from eval.session_report import markdown, summary
 from eval.sessions import Plan
 from eval.systems import System
 from eval.tasks import Task
 from eval.trajectories import Trajectory, call_of
+from eval.turn_measures import turn_measures
 
 RECORDED: Final = "recorded"
 """The agent's name in results."""
@@ -54,12 +57,21 @@ class Material:
 
 
 def run_replay(
-    engine: Engine, data: Path, out: Path, plan: Plan, *, collection: str | None, progress: Progress
+    engine: Engine,
+    data: Path,
+    out: Path,
+    plan: Plan,
+    *,
+    collection: str | None,
+    progress: Progress,
+    distractors: Distractors | None = None,
 ) -> dict[str, Any]:
     """measures.json's body. `plan.calls` counts for evidence alone: a log is asked to its end."""
     test, logs = read_logs(data)
     if collection is None:
         test.check_corpus()
+    if distractors:
+        distractors.check(engine, collection)
     logs = sample(logs, plan)
     material = Material(test, logs, tasks_of(test, logs) if test.corpus else {})
     if any(system.cites for system in plan.systems):
@@ -68,8 +80,11 @@ def run_replay(
         engine.plan(request_of(system, collection or "default", "any"), TENANT)
     folder = writable(out) / "trajectories"
     folder.mkdir(exist_ok=True)
-    name = collection or ensure_indexed(engine, test, progress)
-    generation = engine.read_collection(name, TENANT)["generation"]
+    name = collection or (
+        ensure_mixed(engine, test, distractors, progress) if distractors else ensure_indexed(engine, test, progress)
+    )
+    searched = engine.read_collection(name, TENANT)
+    generation = searched["generation"]
     rows: list[dict[str, Any]] = []
     taken: list[tuple[str, list[float | None]]] = []
     for number, system in enumerate(plan.systems):
@@ -86,6 +101,7 @@ def run_replay(
         rows += measured(found, material, system, plan)
     body = summary(test.name, len({log.topic for log in logs}), generation, plan, rows)
     body["latency"] = of_systems(taken, plan.threads)
+    body["searched"] = {"collection": name, **{each: searched[each] for each in ("documents", "passages")}}
     write_results(out, rows, body, markdown(body))
     return body
 
@@ -121,18 +137,28 @@ def measured(found: Sequence[Trajectory], material: Material, system: System, pl
     """One row for each log and reader."""
     turns = turn_values(found, material)
     for log, each in zip(material.logs, found, strict=True):
-        row = {"agent": RECORDED, "system": system.name, "topic": log.topic, "session": log.id}
+        row = {"agent": RECORDED, "system": system.name, "topic": log.topic, "session": log.id, "type": log.type}
         task = material.tasks.get(log.id)
         if task is None:
-            yield {**row, "reader": ANYONE, "measures": repeats(each) | turns.get(log.id, {})}
+            values = repeats(each)
+            if log.id in turns:
+                judged = {place: material.test.qrels[turn.id] for place, turn in enumerate(log.turns) if turn.id}
+                values |= turns[log.id] | turn_measures(each.calls, judged, system.k)
+            yield {**row, "reader": ANYONE, "measures": values}
             continue
         gold = dict.fromkeys(task.evidence, 1)
         for reader in GRID:
-            values = measures(read(each, task, reader, plan.seed), plan.calls)
+            whole = read(each, task, reader, plan.seed)
+            reading = first_calls(whole, plan.calls)
             yield {
                 **row,
                 "reader": reader.name,
-                "measures": repeats(each) | list_measures(each, gold, plan.calls, system.k) | values,
+                "hops": len(task.evidence),
+                "measures": repeats(each)
+                | list_measures(each, gold, plan.calls, system.k)
+                | measures(reading, plan.calls)
+                | call_measures(each.calls, reading, gold)
+                | token_measures(whole),
             }
 
 

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import orjson
 
 from api.engine import Engine
 from eval.collections import TestCollection, Topic
-from eval.errors import DatasetError
 from eval.latency import timed
+from ranking.profiles import merge
 
 DEPTH: Final = 100
 """Documents per topic: the most a search returns, and what Recall@100 looks at."""
@@ -55,15 +53,28 @@ def query_of(topic: Topic, operators: bool) -> str:
 
 def ensure_indexed(engine: Engine, test: TestCollection, progress: Progress) -> str:
     """The name of the collection that holds the corpus; built on first use, found again by the corpus' hash."""
-    safe = "".join(letter if letter.isalnum() else "-" for letter in test.name.lower())[:MAX_NAME].strip("-")
-    name = f"eval-{safe}-{test.fingerprint()}"
-    if name not in {entry["name"] for entry in engine.list_collections(TENANT)["collections"] if entry["documents"]}:
-        progress(0, 0, f"indexing {test.name}")
-        if name not in {entry["name"] for entry in engine.list_collections(TENANT)["collections"]}:
-            engine.create_collection({"name": name}, TENANT)
-        lines = io.BytesIO(b"\n".join(orjson.dumps(document) for document in test.documents()))
-        engine.ingest_stream(name, lines, TENANT, partial(_relay, progress))
+    name = f"eval-{safe_name(test.name, MAX_NAME)}-{test.fingerprint()}"
+    index_once(engine, name, test.documents, progress)
     return name
+
+
+def safe_name(name: str, characters: int) -> str:
+    """As part of a collection's name."""
+    return "".join(letter if letter.isalnum() else "-" for letter in name.lower())[:characters].strip("-")
+
+
+def index_once(
+    engine: Engine, name: str, documents: Callable[[], Iterable[Mapping[str, Any]]], progress: Progress
+) -> None:
+    """Make the collection, unless it holds documents: an ingest is whole or not there."""
+    known = {entry["name"]: entry["documents"] for entry in engine.list_collections(TENANT)["collections"]}
+    if known.get(name):
+        return
+    progress(0, 0, f"indexing {name}")
+    if name not in known:
+        engine.create_collection({"name": name}, TENANT)
+    lines = io.BytesIO(b"\n".join(orjson.dumps(document) for document in documents()))
+    engine.ingest_stream(name, lines, TENANT, partial(_relay, progress))
 
 
 def _relay(progress: Progress, done: int, total: int | None, note: str = "") -> None:
@@ -78,43 +89,35 @@ def run_topics(
     threads: int,
     progress: Progress,
     operators: bool = False,
+    *,
+    answered: Mapping[str, Ranked] | None = None,
+    keep: Callable[[str, Ranked], None] | None = None,
 ) -> dict[str, Ranked]:
-    """topic -> its answer. `operators`: read topics as queries, not as plain words."""
+    """topic -> its answer. `operators`: read topics as queries, not as plain words; `answered`: not asked again; `keep`
+    is called with each new answer, in the order of the topics."""
     key = "url" if test.by_url else "id"
+    known = dict(answered or {})
+    own = {"max_results": DEPTH, "diversify": {"max_per_site": None}}
 
     def search(topic: Topic) -> Ranked:
         payload = {
-            "max_results": DEPTH,
-            "diversify": {"max_per_site": None},
-            **request,
+            **merge(own, request),
             "query": query_of(topic, operators),
             "collection": collection,
             "session": {"record": False},
             "content": {"passages": 0},
         }
         reply, ms = timed(partial(engine.search, payload, TENANT))
-        return Ranked(tuple((hit[key], hit["score"]) for hit in orjson.loads(reply.body)["results"]), ms)
+        return Ranked(tuple((hit[key] or hit["id"], hit["score"]) for hit in orjson.loads(reply.body)["results"]), ms)
 
-    run: dict[str, Ranked] = {}
-    with ThreadPoolExecutor(threads) as pool:
-        for done, (topic, ranked) in enumerate(zip(test.topics, pool.map(search, test.topics), strict=True), start=1):
-            run[topic.id] = ranked
-            progress(done, len(test.topics), test.name)
-    return run
-
-
-def write_trec(path: Path, run: Mapping[str, Sequence[tuple[str, float]]], tag: str) -> None:
-    """TREC run format: topic Q0 document rank score tag.
-
-    Readers order a topic by score and forget the rank, so the scores written decrease strictly: each is the answer's
-    own, or the next number below the one before where that was a tie or a move of diversification. Numbers are single
-    precision, because trec_eval reads them so.
-    """
-    with path.open("w", encoding="utf-8") as out:
-        for topic, ranked in run.items():
-            lowest = np.float32(np.inf)
-            for rank, (document, score) in enumerate(ranked, start=1):
-                if any(letter.isspace() for letter in document):
-                    raise DatasetError(f"document id {document!r} has spaces, which a TREC run cannot hold")
-                lowest = min(np.float32(score), np.nextafter(lowest, np.float32(-np.inf)))
-                out.write(f"{topic} Q0 {document} {rank} {lowest!s} {tag}\n")
+    wanted = [topic for topic in test.topics if topic.id not in known]
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for topic, ranked in zip(wanted, pool.map(search, wanted), strict=True):
+            known[topic.id] = ranked
+            if keep:
+                keep(topic.id, ranked)
+            progress(len(known), len(test.topics), test.name)
+    finally:
+        pool.shutdown(cancel_futures=True)  # who interrupts a run does not wait for all that was not begun
+    return {topic.id: known[topic.id] for topic in test.topics}

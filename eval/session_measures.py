@@ -33,7 +33,6 @@ def measures(reading: Reading, budget: int) -> dict[str, float]:
     complete = len(found) == reading.evidence
     by_call = [sum(call <= number for call in found) / reading.evidence for number in range(1, budget + 1)]
     values = {f"recall@{number}": recall for number, recall in enumerate(by_call, start=1)}
-    values |= {f"recall@{size}t": recall_at_tokens(reading, size) for size in TOKEN_BUDGETS}
     return values | {
         "recall": by_call[-1],
         "recall mean": sum(by_call) / budget,
@@ -44,6 +43,16 @@ def measures(reading: Reading, budget: int) -> dict[str, float]:
         "shown": float(shown),
         "tokens": float(reading.calls[-1].tokens if reading.calls else 0),
     }
+
+
+def token_measures(reading: Reading) -> dict[str, float]:
+    """Of however many calls it took: what was noticed within so many displayed tokens, and the calls begun by then."""
+    values = {f"recall@{size}t": recall_at_tokens(reading, size) for size in TOKEN_BUDGETS}
+    for size in TOKEN_BUDGETS:
+        values[f"calls@{size}t"] = float(
+            sum(tokens < size for tokens in (0, *(call.tokens for call in reading.calls[:-1])))
+        )
+    return values
 
 
 def recall_at_tokens(reading: Reading, budget: int) -> float:

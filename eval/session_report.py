@@ -3,7 +3,8 @@ its Markdown.
 
 A system is compared with the first one, topic by topic, on the mean over agents and readers: paired randomisation and
 bootstrap intervals over topics, Holm over systems. The worst cell is the smallest mean difference of one agent with one
-reader. Not for measuring.
+reader. Parts of the topics are in strata.py, comparisons within a budget of tokens in equal_tokens.py. Not for
+measuring.
 """
 
 from __future__ import annotations
@@ -15,17 +16,31 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from eval.compare import holm, randomisation_p
+from eval.equal_tokens import budget_table, equal_tokens
 from eval.measures import bootstrap_interval
 from eval.report import markdown_table
+from eval.session_measures import TOKEN_BUDGETS
+from eval.strata import strata, strata_table
+from eval.systems import BASELINES
 
 if TYPE_CHECKING:
     from eval.sessions import Plan
 
-TESTED: Final = ("recall", "all evidence", "recall@4", "recall@2000t", "recall@4000t", "nDCG@10", "redundancy")
-"""Measures with a paired test, where they were measured; the first of them decides."""
+TESTED: Final = (
+    *("recall", "all evidence", "recall@4", "recall@2000t", "recall@4000t", "U", "regret"),
+    *("nDCG@10", "nDCG@10 once", "nDCG@10 with stubs", "nsDCG", "redundancy"),
+)
+"""Measures with a paired test, where every system has them; the first of them decides."""
 SHOWN: Final = (
-    *("recall", "recall mean", "all evidence", "new per call", "calls to all", "nDCG@10"),
-    *("redundancy", "overlap", "repeated queries", "tokens", "nsDCG"),
+    *("recall", "recall mean", "all evidence", "new per call", "calls to all"),
+    *("nDCG@10", "nDCG@10 once", "nDCG@10 with stubs"),
+    *("redundancy", "overlap", "repeated queries", "tokens", "nsDCG", "U", "regret", "lost"),
+    *("productive calls", "redundant calls", "unproductive calls"),
+)
+
+TOKENS_NOTE: Final = (
+    "Recall within so many displayed tokens, in points against the best of the baselines, chosen for each budget and "
+    "reader in hindsight (best) or on other topics (crossed); `tuned` is the session chosen on other topics.\n\n"
 )
 
 Row = Mapping[str, Any]
@@ -38,9 +53,9 @@ def summary(name: str, topics: int, generation: str, plan: Plan, rows: Sequence[
     systems = [system.name for system in plan.systems]
     base = systems[0]
     by_system = {system: topic_means([row for row in rows if row["system"] == system]) for system in systems}
-    tested = [measure for measure in TESTED if measure in by_system[base]]
+    tested = [measure for measure in TESTED if all(measure in values for values in by_system.values())]
     cells = cell_rows(rows, base, tested[0])
-    return {
+    return equal_budgets(plan, rows) | {
         "set": name,
         "topics": topics,
         "generation": generation,
@@ -56,7 +71,18 @@ def summary(name: str, topics: int, generation: str, plan: Plan, rows: Sequence[
         },
         "tests": {measure: tests(by_system, base, measure) for measure in tested},
         "cells": cells,
+        "strata": strata(rows, base, tested[0]),
     }
+
+
+def equal_budgets(plan: Plan, rows: Sequence[Row]) -> dict[str, Any]:
+    """Sessions against tuned baselines within budgets of tokens, of a plan that had one and both kinds of systems."""
+    baselines = [system.name for system in plan.systems if system.kind in BASELINES]
+    sessions = [system.name for system in plan.systems if system.kind == "session"]
+    budgets = [size for size in TOKEN_BUDGETS if plan.tokens and size <= plan.tokens]
+    if not (baselines and sessions and budgets):
+        return {}
+    return {"tokens": equal_tokens(rows, baselines, sessions, budgets)}
 
 
 def topic_means(rows: Sequence[Row]) -> Values:
@@ -131,6 +157,9 @@ def markdown(body: Mapping[str, Any]) -> str:
         f"Agents: {', '.join(plan['agents'])}. Seed {plan['seed']}. Differences are to `{body['baseline']}`, "
         "means over agents and readers.\n\n"
     )
+    if "searched" in body:
+        found = body["searched"]
+        head += f"Searched: {found['documents']:,} documents with {found['passages']:,} passages.\n\n"
     parts = [
         head,
         "## Systems\n\n",
@@ -139,6 +168,13 @@ def markdown(body: Mapping[str, Any]) -> str:
         markdown_table(test_table(body)),
     ]
     parts += [f"\n## Cells: difference in {body['deciding']}\n\n", markdown_table(cell_table(body))]
+    if body["strata"]:
+        note = "In points; * p < 0.05, not corrected; ? fewer than 20 topics.\n\n"
+        parts += [f"\n## Strata: difference in {body['deciding']}\n\n", note]
+        parts.append(markdown_table(strata_table(body["strata"], body["baseline"])))
+    if "tokens" in body:
+        parts += ["\n## At equal displayed tokens, against tuned baselines\n\n", TOKENS_NOTE]
+        parts.append(markdown_table(budget_table(body["tokens"])))
     return "".join(parts)
 
 

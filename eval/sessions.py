@@ -18,18 +18,20 @@ from api.engine import Engine
 from eval import trajectories
 from eval.agents.catalogue import agent_of
 from eval.agents.view import Agent
+from eval.call_measures import call_measures
 from eval.collections import TestCollection
 from eval.desk import Desk, request_of
+from eval.distractors import Distractors, ensure_mixed
 from eval.errors import SessionRunError
 from eval.folders import writable, write_results
 from eval.latency import of_systems
-from eval.readers import GRID, Reader, read
+from eval.readers import GRID, Reader, first_calls, read
 from eval.runs import TENANT, Progress, ensure_indexed
-from eval.session_measures import list_measures, measures
+from eval.session_measures import list_measures, measures, token_measures
 from eval.session_report import markdown, summary
 from eval.systems import System
 from eval.tasks import Task, read_tasks
-from eval.trajectories import Trajectory, run_task, times
+from eval.trajectories import Budget, Trajectory, run_task, times
 
 CALLS: Final = 8
 SEED: Final = 20_261_123
@@ -39,7 +41,8 @@ NAME_HASH: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is run."""
+    """What is run. `calls`: of a session; `tokens`: sessions go on until so many were displayed, and recall within a
+    budget of tokens is compared, too (equal_tokens.py)."""
 
     agents: tuple[str, ...]
     systems: tuple[System, ...]
@@ -47,6 +50,11 @@ class Plan:
     seed: int = SEED
     topics: int | None = None
     threads: int = 1
+    tokens: int | None = None
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(self.calls, self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +75,29 @@ class Cell:
 
 
 def run_sessions(
-    engine: Engine, data: Path, out: Path, plan: Plan, *, collection: str | None, progress: Progress
+    engine: Engine,
+    data: Path,
+    out: Path,
+    plan: Plan,
+    *,
+    collection: str | None,
+    progress: Progress,
+    distractors: Distractors | None = None,
 ) -> dict[str, Any]:
     """measures.json's body. Whatever can be refused is refused before anything is indexed."""
     test, tasks = read_tasks(data, plan.topics, plan.seed)
+    if distractors:
+        distractors.check(engine, collection)
     chosen = cells(plan, tasks)
     for system in plan.systems:
         engine.plan(request_of(system, collection or "default", "any"), TENANT)
     folder = writable(out) / "trajectories"
     folder.mkdir(exist_ok=True)
-    name = collection or ensure_indexed(engine, test, progress)
-    generation = engine.read_collection(name, TENANT)["generation"]
+    name = collection or (
+        ensure_mixed(engine, test, distractors, progress) if distractors else ensure_indexed(engine, test, progress)
+    )
+    searched = engine.read_collection(name, TENANT)
+    generation = searched["generation"]
     made: list[tuple[Cell, list[Trajectory]]] = []
     for number, cell in enumerate(chosen):
         progress(number * len(tasks), len(chosen) * len(tasks), cell.name)
@@ -91,6 +111,7 @@ def run_sessions(
     rows = list(measured(made, tasks, plan))
     body = summary(test.name, len(tasks), generation, plan, rows)
     body["latency"] = of_systems(((cell.system.name, times(found)) for cell, found in made), plan.threads)
+    body["searched"] = {"collection": name, **{each: searched[each] for each in ("documents", "passages")}}
     write_results(out, rows, body, markdown(body))
     return body
 
@@ -112,7 +133,8 @@ def cells(plan: Plan, tasks: Sequence[Task]) -> list[Cell]:
 
 def specify(cell: Cell, plan: Plan, test: TestCollection, tasks: Sequence[Task], generation: str) -> dict[str, Any]:
     """What a trajectory file must have been made with to be taken for this cell."""
-    return {
+    more = {"tokens": plan.tokens} if plan.tokens else {}
+    return more | {
         "cell": cell.name,
         "calls": plan.calls,
         "seed": plan.seed,
@@ -135,7 +157,7 @@ def _run(
     def one(task: Task) -> Trajectory:
         desk = Desk(engine, cell.system, collection, task.question)
         try:
-            return run_task(desk, cell.agent, task, plan.calls, plan.seed, cell.reader)
+            return run_task(desk, cell.agent, task, plan.budget, plan.seed, cell.reader)
         finally:
             desk.close()
 
@@ -159,13 +181,17 @@ def measured(
             for each in found:
                 task = by_id[each.task]
                 gold = dict.fromkeys(task.evidence, 1)
-                values = measures(read(each, task, reader, plan.seed), plan.calls)
+                whole = read(each, task, reader, plan.seed)
+                reading, calls = first_calls(whole, plan.calls), each.calls[: plan.calls]
+                values = measures(reading, plan.calls) | call_measures(calls, reading, gold)
                 if cell.reader is None:
-                    values |= list_measures(each, gold, plan.calls, cell.system.k)
+                    values |= list_measures(Trajectory(each.task, calls), gold, plan.calls, cell.system.k)
                 yield {
                     "agent": cell.agent.name,
                     "system": cell.system.name,
                     "reader": reader.name,
                     "topic": each.task,
-                    "measures": values,
+                    "type": task.type,
+                    "hops": len(task.evidence),
+                    "measures": values | token_measures(whole),
                 }

@@ -36,12 +36,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`evidence`: document -> its content words, which only readers may look at."""
+    """`evidence`: document -> its content words, which only readers may look at; `type`: as the set calls its kind."""
 
     id: str
     question: str
     evidence: Mapping[str, frozenset[str]] = field(repr=False)
     steps: tuple[Step, ...] = ()
+    type: str = ""
 
 
 def read_tasks(folder: Path, topics: int | None, seed: int) -> tuple[TestCollection, tuple[Task, ...]]:
@@ -67,7 +68,13 @@ def read_tasks(folder: Path, topics: int | None, seed: int) -> tuple[TestCollect
     check_evidence(folder / "qrels.tsv", judged, words)
     steps = read_steps(folder / "sessions.jsonl")
     return test, tuple(
-        Task(topic.id, topic.text, {doc: words[doc] for doc in judged[topic.id]}, steps.get(topic.id, ()))
+        Task(
+            topic.id,
+            topic.text,
+            {doc: words[doc] for doc in judged[topic.id]},
+            steps.get(topic.id, ()),
+            topic.type or "",
+        )
         for topic in multi_hop
     )
 

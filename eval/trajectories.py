@@ -18,10 +18,12 @@ import orjson
 from eval.agents.view import Agent, Asked, Page, Sighting, View
 from eval.displayed import Answer
 from eval.errors import RunError
-from eval.readers import Attention, Reader
+from eval.readers import GRID, Attention, Reader
 from eval.tasks import Task
 
 SPECIFICATION = "specification"
+FORMAT = 2
+"""Of the files, kept with the specification: 2 has the ranks of stubs and the stateless pages."""
 
 
 class Door(Protocol):
@@ -34,8 +36,9 @@ class Door(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One answered query. `shown`, `stubs`: (document, tokens), in order. `ms`: how long the agent waited, None where
-    that was not written down; calls of two runs are equal whatever they took."""
+    """One answered query. `shown`, `stubs`: (document, tokens), in order; `ranks`: the places that the stubs name.
+    `stateless`: what a stateless page of as many results has for the query, where the system hides some. `ms`: how long
+    the agent waited, None where that was not written down; calls of two runs are equal whatever they took."""
 
     query: str
     reader: str | None
@@ -43,6 +46,8 @@ class Call:
     shown: tuple[tuple[str, int], ...]
     stubs: tuple[tuple[str, int], ...]
     ms: float | None = field(default=None, compare=False)
+    ranks: tuple[int, ...] = ()
+    stateless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +58,30 @@ class Trajectory:
     calls: tuple[Call, ...]
 
 
-def run_task(door: Door, agent: Agent, task: Task, calls: int, seed: int, reader: Reader | None) -> Trajectory:
-    """At most `calls` calls. With a reader the run ends when all evidence is noticed; without one it goes on, for
-    nothing in it depends on who reads."""
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`calls` are made whatever they display; with `tokens` then more, until so many were displayed or there were
+    `most` calls, so that who shows less in a call may ask more often."""
+
+    calls: int
+    tokens: int | None = None
+    most: int = 40
+
+    def allows(self, calls: int, tokens: int) -> bool:
+        """Another call after so many."""
+        return calls < self.calls or (self.tokens is not None and tokens < self.tokens and calls < self.most)
+
+
+def run_task(door: Door, agent: Agent, task: Task, budget: Budget, seed: int, reader: Reader | None) -> Trajectory:
+    """With a reader the run ends when that noticed all evidence. Without one nothing in it depends on who reads, so it
+    goes on until every reader of the grid did: nothing is measured beyond."""
     attention = Attention(task, reader, seed) if reader else None
+    watching = [attention] if attention else [Attention(task, each, seed) for each in GRID]
     pages: list[Page] = []
     made: list[Call] = []
+    displayed = 0
     steps = tuple(step.text for step in task.steps) if agent.needs_steps else ()
-    while len(made) < calls and not (attention and attention.complete):
+    while budget.allows(len(made), displayed) and not all(each.complete for each in watching):
         answers = _answers(task, attention) if agent.needs_steps else {}
         asked = agent.ask(View(task.id, task.question, seed, tuple(pages), steps, answers))
         if asked is None:
@@ -68,7 +89,9 @@ def run_task(door: Door, agent: Agent, task: Task, calls: int, seed: int, reader
         answer = door.search(asked)
         call = call_of(asked, answer)
         made.append(call)
-        noticed = attention.take(call) if attention else []
+        displayed += sum(tokens for _, tokens in (*call.shown, *call.stubs))
+        read = [each.take(call) for each in watching]
+        noticed = read[0] if attention else []
         door.cite(noticed, asked.reader)
         found = len(noticed) if agent.heeds else 0
         pages.append(Page(asked, _sightings(answer, "shown"), _sightings(answer, "stubs"), found))
@@ -88,7 +111,8 @@ def call_of(asked: Asked, answer: Answer) -> Call:
     """What is kept of an answer."""
     shown = tuple((item.document, item.tokens) for item in answer.shown)
     stubs = tuple((item.document, item.tokens) for item in answer.stubs)
-    return Call(asked.query, asked.reader, asked.step, shown, stubs, answer.ms)
+    ranks = tuple(item.rank for item in answer.stubs)
+    return Call(asked.query, asked.reader, asked.step, shown, stubs, answer.ms, ranks, answer.stateless)
 
 
 def _sightings(answer: Answer, which: str) -> tuple[Sighting, ...]:
@@ -104,7 +128,7 @@ def write(path: Path, specification: Mapping[str, Any], trajectories: Iterable[T
     """The specification on the first line; whole or not at all."""
     part = path.with_suffix(".part")
     with part.open("wb") as out:
-        out.write(orjson.dumps({SPECIFICATION: specification}) + b"\n")
+        out.write(orjson.dumps({SPECIFICATION: {**specification, "format": FORMAT}}) + b"\n")
         for each in trajectories:
             out.write(orjson.dumps(each) + b"\n")
         out.flush()
@@ -120,8 +144,9 @@ def read(path: Path, specification: Mapping[str, Any]) -> list[Trajectory]:
         found = [_trajectory(orjson.loads(row)) for row in rows[1:]]
     except (orjson.JSONDecodeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error!r}", hint="remove it; it is made again") from None
-    if kept != specification:
-        changed = sorted(key for key in {*kept, *specification} if kept.get(key) != specification.get(key))
+    wanted = {**specification, "format": FORMAT}
+    if kept != wanted:
+        changed = sorted(key for key in {*kept, *wanted} if kept.get(key) != wanted.get(key))
         raise RunError(
             f"{path} was made with another {', '.join(changed)}", hint="give another --out, or remove this folder"
         )
@@ -137,6 +162,8 @@ def _trajectory(row: Mapping[str, Any]) -> Trajectory:
             tuple((document, tokens) for document, tokens in call["shown"]),
             tuple((document, tokens) for document, tokens in call["stubs"]),
             call.get("ms"),
+            tuple(call.get("ranks", ())),
+            tuple(call.get("stateless", ())),
         )
         for call in row["calls"]
     )

@@ -24,7 +24,7 @@ from api.http.errors import _HTTP_CODES as HTTP_CODES  # noqa: E402 (the checkou
 from api.requests import SearchRequest  # noqa: E402
 from eval.agents.catalogue import AGENTS  # noqa: E402
 from eval.readers import GRID  # noqa: E402
-from eval.systems import GRIDS  # noqa: E402
+from eval.systems import GRIDS, KINDS  # noqa: E402
 from ranking.operators import OPERATORS  # noqa: E402
 from ranking.params import Params  # noqa: E402
 from ranking.signals.catalogue import SIGNALS, families  # noqa: E402
@@ -166,6 +166,8 @@ def agents_page() -> str:
             "The chance to notice evidence for what a query is after, to notice other evidence, and to open a stub. "
             "Luck is a hash of seed, topic, document and call: the same for every system, new in every call.\n",
             markdown(("target", "other", "stubs opened"), readers),
+            "## Systems\n",
+            markdown(("system", "what it is"), [(f"`{kind}`", text) for kind, text in KINDS.items()]),
             "## Names for several systems\n",
             markdown(("name", "systems"), grids),
         ]

@@ -11,7 +11,7 @@ KEPT: Final = 0.75
 """Share of the question's keywords in a query."""
 REPEATED: Final = 0.43
 REPEATED_AT: Final = 9
-"""Near-duplicate rate of fact-seeking agents at their ninth step; it grows to that in a straight line."""
+"""Near-duplicate rate of fact-seeking agents at their ninth step; it grows to that in a straight line, and stays."""
 
 
 def ask(view: View) -> Asked:
@@ -19,7 +19,7 @@ def ask(view: View) -> Asked:
     if view.call == 0:
         return Asked(view.question)
     chance = view.chance("loop")
-    if chance.random() < REPEATED * view.call / REPEATED_AT:
+    if chance.random() < REPEATED * min(view.call, REPEATED_AT) / REPEATED_AT:
         return Asked(chance.choice(view.pages).asked.query)
     words = content_words(view.question)
     kept = set(chance.sample(range(len(words)), max(1, round(KEPT * len(words)))))

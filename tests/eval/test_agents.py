@@ -16,7 +16,7 @@ from eval.displayed import Answer, Item
 from eval.errors import SessionRunError
 from eval.readers import Reader
 from eval.tasks import Step, Task, read_tasks
-from eval.trajectories import Trajectory, run_task
+from eval.trajectories import Budget, Trajectory, run_task
 from eval.words import clauses, content_words, folded, names
 
 QUESTION = "Who was the first president of the association which published Journal of Psychotherapy Integration?"
@@ -72,7 +72,7 @@ class Overlap:
 
 
 def queries_of(agent: Agent, task: Task = TASK, seed: int = 1) -> list[str]:
-    run = run_task(Overlap(CORPUS), agent, task, 8, seed, Reader(0, 0, 0) if agent.heeds else None)
+    run = run_task(Overlap(CORPUS), agent, task, Budget(8), seed, Reader(0, 0, 0) if agent.heeds else None)
     return [call.query for call in run.calls]
 
 
@@ -115,7 +115,7 @@ def assert_blind(agent: Agent, task: Task, door: Overlap) -> None:
     """No word of a query, and so no run of words, comes from anywhere but the question and displayed text; of the human
     decomposition also from its sub-questions, and from answers whose document was displayed."""
     reader = PERFECT if agent.heeds else None
-    run_task(door, agent, task, 8, 1, reader)
+    run_task(door, agent, task, Budget(8), 1, reader)
     for asked, displayed, shown in door.asked:
         known = visible(displayed, task.question)
         if agent.needs_steps:
@@ -209,13 +209,13 @@ def test_the_decomposition_needs_the_bridge() -> None:
     assert first[0] == TASK.steps[0].text
     assert "American" not in first[1]
     door = Overlap(CORPUS)
-    run = run_task(door, AGENTS["decomposition"], TASK, 8, 1, PERFECT)
+    run = run_task(door, AGENTS["decomposition"], TASK, Budget(8), 1, PERFECT)
     assert run.calls[1].query == "Who was the first president of American Psychological Association ?"
 
 
 def test_the_fan_out_asks_again_for_what_its_agents_missed() -> None:
     """Sub-agents read alone; the second wave goes to those that noticed nothing."""
-    run = run_task(Overlap(CORPUS), AGENTS["fan-out"], TASK, 8, 1, Reader(0, 0, 0))
+    run = run_task(Overlap(CORPUS), AGENTS["fan-out"], TASK, Budget(8), 1, Reader(0, 0, 0))
     readers = [call.reader for call in run.calls]
     assert len(set(readers[:4])) == 4
     assert set(readers[4:]) <= set(readers[:4])

@@ -128,3 +128,28 @@ def test_repeats_by_hand() -> None:
     calls = tuple(Call(query, None, None, tuple((name, 1) for name in page), ()) for query, page in pages)
     found = repeats(Trajectory("t", calls))
     assert found == pytest.approx({"redundancy": 3 / 6, "repeated queries": 1 / 3, "overlap": 0.5})
+
+
+def test_judged_turns_are_measured_fairly_to_sessions(engine: Engine, tmp_path: Path) -> None:
+    """The same query twice: the second page of a stateless engine repeats, and nothing on it is new."""
+    turns = [{"query": "harbour of Lund"}, {"query": "the harbour of Lund", "query_id": "q2"}]
+    rows: list[dict[str, Any]] = [{"session_id": "c1", "source": "people", "turns": turns}]
+    data = logged(tmp_path / "set", rows)
+    systems = ("stateless:k=2", "session:k=2,seen=drop,use_profile=false", "history:first=1,k=2")
+    body = replayed(engine, data, tmp_path / "out", *systems)
+    plain, dropped, _ = (body["systems"][name]["measures"] for name in systems)
+    assert (plain["nDCG@10 once"], dropped["nDCG@10 once"]) == (0.0, 1.0), "m3 came back; m4 is new"
+    assert plain["nDCG@10 with stubs"] == plain["nDCG@10"], "nothing was left out"
+    assert dropped["nDCG@10 with stubs"] >= plain["nDCG@10"], "the stubs name it where it stood"
+    assert {"nsDCG", "nDCG@10 with stubs", "nDCG@10 once"} <= set(body["tests"])
+    assert ("recorded", "type people") in {(each["agent"], each["stratum"]) for each in body["strata"]}
+
+
+def test_a_measure_that_a_system_lacks_is_not_tested(engine: Engine, tmp_path: Path) -> None:
+    """Where everything relevant was shown before, nDCG once says nothing of that system."""
+    turns = [{"query": "Olaf Brink engineer harbour of Lund"}, {"query": "the harbour of Lund", "query_id": "q2"}]
+    data = logged(tmp_path / "set", [{"session_id": "c1", "turns": turns}])
+    body = replayed(engine, data, tmp_path / "out", "stateless:k=1", "stateless:k=8")
+    assert "nDCG@10 once" in body["systems"]["stateless:k=1"]["measures"]
+    assert "nDCG@10 once" not in body["systems"]["stateless:k=8"]["measures"]
+    assert "nDCG@10 once" not in body["tests"]

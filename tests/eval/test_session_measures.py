@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from eval.readers import CallRead, Reading
+from eval.readers import CallRead, Reading, first_calls
 from eval.session_measures import (
     alpha_ndcg,
     list_measures,
@@ -14,6 +14,7 @@ from eval.session_measures import (
     normalised_session_dcg,
     recall_at_tokens,
     session_dcg,
+    token_measures,
 )
 from eval.trajectories import Call, Trajectory
 
@@ -107,3 +108,18 @@ def test_lists_of_a_trajectory() -> None:
     assert found["alpha-nDCG@20"] == pytest.approx(1.0)
     assert found["sDCG"] == pytest.approx(1 + 1 / 2)
     assert found["nsDCG"] == pytest.approx((1 + 1 / 2) / (1 + 2 / 3)), "the second best place is (2, 1)"
+
+
+def test_calls_within_a_budget_of_tokens() -> None:
+    """A call begins with what was displayed before it: 0, 400 and 900; within 500 two had begun."""
+    found = token_measures(READING)
+    assert found["calls@500t"] == 2
+    assert found["calls@1000t"] == 3
+    assert (found["recall@500t"], found["recall@2000t"]) == pytest.approx((1 / 3, 2 / 3))
+
+
+def test_the_first_calls_of_a_reading() -> None:
+    """As if it had ended there."""
+    short = first_calls(READING, 2)
+    assert short == Reading("t", 3, READING.calls[:2], {"a": (1, 200)})
+    assert first_calls(READING, 8) == READING

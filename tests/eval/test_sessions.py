@@ -17,6 +17,8 @@ from eval.desk import Desk, request_of
 from eval.errors import RunError, SessionRunError
 from eval.sessions import Plan, run_sessions
 from eval.systems import system_of, systems_of
+from eval.trajectories import call_of
+from eval.turn_measures import put_back
 from ranking.errors import ForageError
 from tests.eval.sets import multi_hop
 
@@ -181,3 +183,56 @@ def test_an_objective_is_sent_only_by_systems_that_tell_it(engine: Engine, data:
         (found,) = engine.sessions.list("default")["sessions"]
         assert engine.sessions.read(found["id"], "default")["profile"]["goal"] == expected
         desk.close()
+
+
+def test_a_run_goes_on_to_its_budget_of_tokens(engine: Engine, data: Path, tmp_path: Path) -> None:
+    """Who shows less in a call asks more often; equal calls stay what they were without the budget."""
+    systems = ("stateless:k=1", "stateless:k=3", "session:k=1,use_profile=false")
+    short = run(engine, data, tmp_path / "short", *systems)
+    body = run(engine, data, tmp_path / "long", *systems, tokens=500)
+    means = {name: found["measures"] for name, found in body["systems"].items()}
+    assert means["stateless:k=1"]["calls@500t"] > 3, "more than --calls"
+    assert means["stateless:k=1"]["calls@500t"] > means["stateless:k=3"]["calls@500t"]
+    alike = ("recall", "tokens", "redundancy", "nsDCG", "U", "regret")
+    for name, found in short["systems"].items():
+        assert {each: means[name][each] for each in alike} == {each: found["measures"][each] for each in alike}
+    assert body["tokens"]["budgets"] == [500]
+    assert {row["system"] for row in body["tokens"]["rows"]} == {"session:k=1,use_profile=false"}
+    assert "At equal displayed tokens" in (tmp_path / "long" / "report.md").read_text()
+    assert "tokens" not in short, "budgets that calls cut short say nothing"
+
+
+def test_a_rule_of_history_sends_what_was_asked_before(engine: Engine, data: Path) -> None:
+    """The answer is that of the text that the rule makes, and no session is opened."""
+    name = next(each["name"] for each in engine.list_collections("default")["collections"] if "small" in each["name"])
+    ruled = Desk(engine, system_of("history:first=2,k=3"), name)
+    assert ruled.search(Asked("harbour")) == Desk(engine, system_of("stateless:k=3"), name).search(Asked("harbour"))
+    whole = Desk(engine, system_of("stateless:k=3"), name).search(Asked("harbour harbour president"))
+    assert ruled.search(Asked("president")) == whole
+    assert engine.sessions.list("default")["sessions"] == []
+
+
+def test_what_a_system_hides_is_seen_against_a_stateless_page(engine: Engine, data: Path) -> None:
+    """Of a session that drops, and of a client that leaves out; a stateless page hides nothing."""
+    name = next(each["name"] for each in engine.list_collections("default")["collections"] if "small" in each["name"])
+    plain = Desk(engine, system_of("stateless:k=3"), name).search(Asked("harbour"))
+    page = tuple(item.document for item in plain.shown)
+    assert plain.stateless == ()
+    for system in ("dedupe:k=3", "session:k=3,seen=drop,use_profile=false"):
+        desk = Desk(engine, system_of(system), name)
+        assert desk.search(Asked("harbour")).stateless == page
+        again = desk.search(Asked("Harbour"))
+        assert again.stateless == page
+        assert not set(page) & {item.document for item in again.shown}
+        desk.close()
+
+
+def test_stubs_keep_the_place_that_they_name(engine: Engine, data: Path) -> None:
+    """As whole pages: with its stubs put back, a page begins as the stateless one."""
+    name = next(each["name"] for each in engine.list_collections("default")["collections"] if "small" in each["name"])
+    desk = Desk(engine, system_of("session:k=3,seen=drop,use_profile=false"), name)
+    desk.search(Asked("harbour"))
+    call = call_of(Asked("ships"), desk.search(Asked("Harbour")))
+    assert put_back(call)[:3] == list(call.stateless)
+    assert call.stubs
+    desk.close()
