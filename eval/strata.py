@@ -9,7 +9,7 @@ agents with readers (session_report.cell_rows).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -32,9 +32,10 @@ def strata(rows: Sequence[Row], base: str, measure: str) -> list[dict[str, Any]]
     corrected: a part that loses is to be seen), and whether there are too `few` topics."""
     values: dict[tuple[Part, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     solved = solved_at_once(rows, base)
+    kinds = {key for key in ("type", "hops") if len({row.get(key) for row in rows}) > 1}
     for row in rows:
         if measure in row["measures"]:
-            for part in parts_of(row, solved):
+            for part in parts_of(row, kinds, solved):
                 values[part, row["system"]][row["topic"]].append(row["measures"][measure])
     made = []
     for (part, system), topics in values.items():
@@ -43,12 +44,12 @@ def strata(rows: Sequence[Row], base: str, measure: str) -> list[dict[str, Any]]
     return sorted(made, key=lambda each: (each["agent"] != EVERY, each["agent"], each["stratum"] != ALL))
 
 
-def parts_of(row: Row, solved: Mapping[tuple[str, str], bool]) -> list[Part]:
-    """Those that the row's topic belongs to."""
+def parts_of(row: Row, kinds: Collection[str], solved: Mapping[tuple[str, str], bool]) -> list[Part]:
+    """Those that the row's topic belongs to. `kinds`: of type and hops, those in which topics differ."""
     names = [ALL]
-    if row.get("type"):
+    if "type" in kinds and row.get("type"):
         names.append(f"type {row['type']}")
-    if row.get("hops"):
+    if "hops" in kinds and row.get("hops"):
         names.append(f"{row['hops']} hops")
     found = [(agent, name) for agent in (EVERY, row["agent"]) for name in names]
     at_once = solved.get((row["agent"], row["topic"]))

@@ -133,7 +133,7 @@ def test_repeats_by_hand() -> None:
 def test_judged_turns_are_measured_fairly_to_sessions(engine: Engine, tmp_path: Path) -> None:
     """The same query twice: the second page of a stateless engine repeats, and nothing on it is new."""
     turns = [{"query": "harbour of Lund"}, {"query": "the harbour of Lund", "query_id": "q2"}]
-    rows: list[dict[str, Any]] = [{"session_id": "c1", "source": "people", "turns": turns}]
+    rows: list[dict[str, Any]] = [{"session_id": "c1", "turns": turns}]
     data = logged(tmp_path / "set", rows)
     systems = ("stateless:k=2", "session:k=2,seen=drop,use_profile=false", "history:first=1,k=2")
     body = replayed(engine, data, tmp_path / "out", *systems)
@@ -142,7 +142,16 @@ def test_judged_turns_are_measured_fairly_to_sessions(engine: Engine, tmp_path: 
     assert plain["nDCG@10 with stubs"] == plain["nDCG@10"], "nothing was left out"
     assert dropped["nDCG@10 with stubs"] >= plain["nDCG@10"], "the stubs name it where it stood"
     assert {"nsDCG", "nDCG@10 with stubs", "nDCG@10 once"} <= set(body["tests"])
-    assert ("recorded", "type people") in {(each["agent"], each["stratum"]) for each in body["strata"]}
+
+
+def test_sources_of_sessions_are_parts_of_their_own(engine: Engine, tmp_path: Path) -> None:
+    """Named by type, else by source."""
+    rows: list[dict[str, Any]] = [
+        {"session_id": "c1", "source": "people", "turns": [{"query": "botany", "query_id": "q1"}]},
+        {"session_id": "c2", "source": "x", "type": "bots", "turns": [{"query": "Lund", "query_id": "q2"}]},
+    ]
+    body = replayed(engine, logged(tmp_path / "set", rows), tmp_path / "out")
+    assert {each["stratum"] for each in body["strata"]} == {"all topics", "type people", "type bots"}
 
 
 def test_a_measure_that_a_system_lacks_is_not_tested(engine: Engine, tmp_path: Path) -> None:
