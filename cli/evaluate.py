@@ -8,23 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.eval_compare import compare
 from cli.eval_features import features
+from cli.eval_measure import measure
 from cli.eval_report import report
+from cli.eval_run import run
 from cli.eval_tune import tune
 
 app = typer.Typer(help="Measure ranking on test collections.", no_args_is_help=True)
+app.command("run")(run)
+app.command("measure")(measure)
+app.command("compare")(compare)
 app.command("features")(features)
 app.command("report")(report)
 app.command("tune")(tune)
 
 Collection = Annotated[str | None, typer.Option(help="search this collection instead of indexing the corpus")]
 CORES = os.cpu_count() or 2
-
-
-app.command("run")(eval_run.run)
-app.command("measure")(eval_measure.measure)
-app.command("compare")(eval_compare.compare)
-
 
 Seed = Annotated[int, typer.Option(help="of agents, readers and samples")]
 Systems = Annotated[

@@ -18,7 +18,7 @@ from eval.sets.layouts import ALL, CORPUS, EVALUATED_SPLIT, Files, chosen_splits
 from eval.sets.library import PREFIX, read_library
 from eval.sets.topics import TopicLine, read_topics
 
-__all__ = ["CORPUS_NAMES", "Source", "TestCollection", "Topic", "read_collection"]
+__all__ = ["CORPUS_NAMES", "Source", "TestCollection", "Topic", "read_collection", "read_judged"]
 
 CORPUS_NAMES: Final = tuple(f"{CORPUS}{packing}" for packing in PACKINGS)
 
@@ -44,6 +44,15 @@ def read_collection(
         return read_library(str(source).removeprefix(PREFIX))
     files = files_of(None if source is None else Path(source), topics, qrels, corpus)
     return _gathered(files.topics.parent if source is None else Path(source), files, split)
+
+
+def read_judged(qrels: Path) -> TestCollection:
+    """Judgements alone: topics without a text, and no documents. DatasetError as above."""
+    if not qrels.is_file():
+        raise DatasetError(f"there is no {qrels}", hint="look at its name")
+    grades, by_url = read_judgements((qrels,))
+    topics = tuple(Topic(name, "") for name in grades)
+    return TestCollection(qrels.parent.resolve().name, qrels.parent, topics, grades, by_url, None, judged_in=(qrels,))
 
 
 def _gathered(folder: Path, files: Files, split: str | None) -> TestCollection:

@@ -7,19 +7,22 @@ the measures. Not for runs over different topics: RunError.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import orjson
 
 from eval.errors import RunError
+from eval.folders import settle
 
 PERMUTATIONS: Final = 10_000
 """Smallest p that can be seen: 1e-4."""
 SEED: Final = 20_261_123
 SIGNIFICANCE: Final = 0.05
+UNTESTED: Final = ("Judged", "Num")
+"""How the names of measures begin that say nothing of quality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,61 @@ def randomisation_p(
     signs = np.random.default_rng(SEED).choice(np.array([-1.0, 1.0]), (PERMUTATIONS, len(difference)))
     as_extreme = np.abs((signs * difference).mean(axis=1)) >= observed - 1e-12
     return float((as_extreme.sum() + 1) / (PERMUTATIONS + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """B against A: tests, and (measure, mean of A, mean of B) of measures that say nothing of quality."""
+
+    tests: tuple[Comparison, ...]
+    untested: tuple[tuple[str, float, float], ...]
+
+
+def compare_folders(a: Path, b: Path) -> Compared:
+    """Of two folders that `forage eval run` or `measure` wrote. RunError when they cannot be read, or are of unlike
+    collections."""
+    values = read_per_query(a), read_per_query(b)
+    check_alike(a, b)
+    tests = compare(*({name: row for name, row in each.items() if not untested(name)} for each in values))
+    common = [name for name in values[0] if name in values[1] and untested(name)]
+    one, other = ({name: float(np.mean(list(each[name].values()))) for name in common} for each in values)
+    return Compared(tests, tuple((name, one[name], other[name]) for name in common))
+
+
+def untested(measure: str) -> bool:
+    """Whether more of it is not better: how much was judged says how far the others can be trusted."""
+    return measure.startswith(UNTESTED)
+
+
+def check_alike(a: Path, b: Path) -> None:
+    """RunError when measures.json of the two name other judgements, or another corpus."""
+    bodies = [_body(folder) for folder in (a, b)]
+    for key, what in (("judgements", "topics or judgements"), ("corpus", "corpus")):
+        one, other = (body.get(key) for body in bodies)
+        if one and other and one != other:
+            names = " and ".join(f"{body.get('collection')} ({body.get('topics')} topics)" for body in bodies)
+            raise RunError(
+                f"{a} and {b} were measured on another {what}: {names}", hint="run both on the same test collection"
+            )
+
+
+def told(found: Compared) -> dict[str, Any]:
+    """JSON-ready."""
+    tests = [{**asdict(row), "difference": row.difference, "significant": row.significant} for row in found.tests]
+    return {"tests": tests, "untested": [{"measure": name, "mean_a": a, "mean_b": b} for name, a, b in found.untested]}
+
+
+def _body(folder: Path) -> dict[str, Any]:
+    path = folder / "measures.json"
+    if not path.is_file():
+        raise RunError(f"{folder} holds no measures.json", hint="make it with forage eval run --out FOLDER")
+    try:
+        body = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise RunError(f"{path} line {error.lineno}: not JSON ({error.msg})", hint="run it again") from None
+    if not isinstance(body, dict):
+        raise RunError(f"{path}: not an object", hint="run it again")
+    return body
 
 
 def compare(a: Mapping[str, Mapping[str, float]], b: Mapping[str, Mapping[str, float]]) -> tuple[Comparison, ...]:
@@ -97,6 +155,7 @@ def holm(ps: list[float]) -> list[float]:
 
 def read_per_query(folder: Path) -> dict[str, dict[str, float]]:
     """The values that `forage eval run` wrote, as [measure][topic]."""
+    settle(folder)
     path = folder / "per_query.jsonl"
     if not path.is_file():
         raise RunError(f"{folder} holds no per_query.jsonl", hint="make it with forage eval run --out FOLDER")

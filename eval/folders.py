@@ -1,19 +1,26 @@
 """Where results go: given a path, makes the folder and sees that it can be written; given results, puts them there
 whole.
 
-Not for what a report says.
+Files that belong together change together: each is written beside its old self, then one file says that all of them
+are there, then they take the old ones' places. Who is killed before that instant leaves the old results, who is killed
+after it the new ones, which `settle` puts in place for the next reader. Not for what a report says.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from eval.errors import RunError
+from indexer.storage import sync_folder
+
+COMPLETE: Final = ".results.json"
+"""Names the files of results that are whole and have yet to take their places."""
 
 
 def writable(out: Path) -> Path:
@@ -29,14 +36,48 @@ def writable(out: Path) -> Path:
 
 
 def write_results(out: Path, rows: Iterable[Mapping[str, Any]], body: Mapping[str, Any], report: str) -> None:
-    """per_topic.jsonl, report.md and measures.json, the last at last: where it is new, all of them are. Each is its old
-    self or its new one, whatever happens."""
-    written = {
-        "per_topic.jsonl": b"".join(orjson.dumps(row) + b"\n" for row in rows),
-        "report.md": report.encode(),
-        "measures.json": orjson.dumps(body, option=orjson.OPT_INDENT_2),
-    }
-    for name, data in written.items():
-        part = out / f"{name}.part"
-        part.write_bytes(data)
-        part.replace(out / name)
+    """per_topic.jsonl, report.md and measures.json, all of them or none."""
+    write_whole(
+        out,
+        {
+            "per_topic.jsonl": b"".join(orjson.dumps(row) + b"\n" for row in rows),
+            "report.md": report.encode(),
+            "measures.json": orjson.dumps(body, option=orjson.OPT_INDENT_2),
+        },
+    )
+
+
+def write_whole(out: Path, files: Mapping[str, bytes]) -> None:
+    """All of the files, by name, or none."""
+    settle(out)
+    for name, data in files.items():
+        _write(out / _part(name), data)
+    _write(out / _part(COMPLETE), orjson.dumps(list(files)))
+    (out / _part(COMPLETE)).replace(out / COMPLETE)
+    sync_folder(out)
+    settle(out)
+
+
+def settle(out: Path) -> None:
+    """Finish what a killed writer left whole; what it left unfinished stays where nobody reads it."""
+    try:
+        names = orjson.loads((out / COMPLETE).read_bytes())
+    except FileNotFoundError:
+        return
+    for name in names:
+        part = out / _part(name)
+        if part.is_file():
+            part.replace(out / name)
+    sync_folder(out)
+    (out / COMPLETE).unlink(missing_ok=True)
+
+
+def _part(name: str) -> str:
+    return f"{name}.part"
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,11 +1,10 @@
-"""Reports: given measured runs, returns Markdown, HTML and JSON-ready tables.
+"""Reports: given measured runs, returns Markdown and JSON-ready tables.
 
-Not for files' places (cli/evaluate.py) or for tables of docs/ (bench/).
+Not for pages and plots (reporting/), nor for tables of docs/ (bench/).
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from eval.compare import Comparison
 from eval.measures import Measured
 
 
-def summary(name: str, measured: Measured, request: dict[str, Any], generation: str) -> dict[str, Any]:
+def summary(name: str, measured: Measured, request: dict[str, Any], generation: str | None) -> dict[str, Any]:
     """measures.json: mean and 95 % interval of each measure, with what was asked."""
     rows: dict[str, Any] = {}
     for each in measured.per_topic:
@@ -59,21 +58,3 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     head, *rest = rows
     lines = [head, ["---"] * len(head), *rest]
     return "\n".join("| " + " | ".join(row) + " |" for row in lines) + "\n"
-
-
-def html_page(title: str, tables: Sequence[tuple[str, Sequence[Sequence[str]]]]) -> str:
-    """A page that needs nothing else."""
-    parts = [
-        "<!doctype html><meta charset='utf-8'>",
-        f"<title>{html.escape(title)}</title>",
-        "<style>body{font:15px/1.5 system-ui;margin:2rem auto;max-width:60rem}table{border-collapse:collapse}"
-        "td,th{border-bottom:1px solid #ccc;padding:.25rem .75rem;text-align:left}</style>",
-        f"<h1>{html.escape(title)}</h1>",
-    ]
-    for heading, (head, *rest) in tables:
-        parts.append(f"<h2>{html.escape(heading)}</h2><table><tr>")
-        parts.extend(f"<th>{html.escape(cell)}</th>" for cell in head)
-        parts.append("</tr>")
-        parts.extend("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rest)
-        parts.append("</table>")
-    return "\n".join(parts) + "\n"

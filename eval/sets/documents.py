@@ -62,7 +62,9 @@ def ingest_line(row: Mapping[str, Any], place: str) -> dict[str, Any]:
         raise DatasetError(f"{place}: not a document with an id", hint='{"id": "d1", "title": "...", "text": "..."}')
     for name in TEXTS:
         if not isinstance(document.setdefault(name, ""), str):
-            raise DatasetError(f"{place}: {name} is {type(document[name]).__name__}, not text")
+            raise DatasetError(
+                f"{place}: {name} is {type(document[name]).__name__}, not text", hint="title and text are strings"
+            )
     if extra:
         document["metadata"] = extra
     return document

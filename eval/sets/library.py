@@ -56,15 +56,16 @@ def read_library(name: str) -> TestCollection:
     for query in _each(name, "topics", dataset.queries_iter):
         text = str(query.default_text() if hasattr(query, "default_text") else query[1])
         if not text.strip():
-            raise DatasetError(f"{PREFIX}{name}: the topic {query.query_id} has no text")
+            raise DatasetError(f"{PREFIX}{name}: the topic {query.query_id} has no text", hint="choose another set")
         topics[str(query.query_id)] = Topic(str(query.query_id), text)
     qrels: dict[str, dict[str, int]] = {}
     for each in _each(name, "judgements", dataset.qrels_iter):
         qrels.setdefault(str(each.query_id), {})[str(each.doc_id)] = int(each.relevance)
     if not any(grade > 0 for grades in qrels.values() for grade in grades.values()):
-        raise DatasetError(f"{PREFIX}{name}: no document is relevant for any topic")
+        raise DatasetError(f"{PREFIX}{name}: no document is relevant for any topic", hint="choose another set")
+    documents = _documents_id(name)
     return TestCollection(
-        name=name.replace("/", "-"),
+        name=documents.replace("/", "-"),
         folder=Path(PREFIX + name),
         topics=tuple(topic for topic in topics.values() if topic.id in qrels),
         qrels=qrels,
@@ -72,7 +73,15 @@ def read_library(name: str) -> TestCollection:
         corpus=None,
         source=LibraryDocuments(name, dataset) if dataset.has_docs() else None,
         known=frozenset(topics),
+        split=name.removeprefix(documents).strip("/") or None,
     )
+
+
+def _documents_id(name: str) -> str:
+    """The id that the documents go by: sets that differ in their topics alone are of one collection."""
+    import ir_datasets
+
+    return str(ir_datasets.docs_parent_id(name))
 
 
 def _load(name: str) -> Any:

@@ -96,7 +96,7 @@ def test_ingest_and_eval(tmp_path: Path) -> None:
     for name in ("a", "b"):
         forage(data, "eval", "run", "--data", str(folder), "--out", str(tmp_path / name), "--profile", "bm25")
     measures = json.loads((tmp_path / "a" / "measures.json").read_text())
-    assert measures["measures"]["RR@10"]["mean"] == 1.0
+    assert measures["measures"]["RR"]["mean"] == 1.0
     for name in ("run.trec", "per_query.jsonl", "report.md", "report.html"):
         assert (tmp_path / "a" / name).stat().st_size
     assert "nDCG@10" in forage(data, "eval", "compare", str(tmp_path / "a"), str(tmp_path / "b"), "--fail-if-worse")

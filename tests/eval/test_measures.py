@@ -23,7 +23,7 @@ def test_rank_order_decides_not_the_score() -> None:
     """Equal scores keep the order of the answer."""
     run = {"q1": [("c", 0.5), ("a", 0.5)], "q2": [("x", 0.1)]}
     measured = measure(run, QRELS, ["q1", "q2"])
-    assert measured.per_topic["RR@10"] == {"q1": 0.5, "q2": 1.0}
+    assert measured.per_topic["RR"] == {"q1": 0.5, "q2": 1.0}
 
 
 def test_an_unanswered_topic_counts_nothing_but_counts() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from eval.errors import DatasetError
 from eval.measures import MEASURES, measure
-from eval.runs import write_trec
+from eval.trec_runs import trec_run
 
 QRELS = {"q1": {"b": 2, "c": 1}, "q2": {"d": 1}}
 TIED = {
@@ -27,7 +27,7 @@ def read(path: Path) -> list[ir_measures.ScoredDoc]:
 
 def test_the_file_measures_as_the_run_did(tmp_path: Path) -> None:
     """Ties, in which ir_measures and trec_eval would reorder documents by name, stand as they were answered."""
-    write_trec(tmp_path / "run.trec", TIED, "tag")
+    (tmp_path / "run.trec").write_bytes(trec_run(TIED, "tag"))
     ours = measure(TIED, QRELS, ["q1", "q2"])
     judged = [ir_measures.Qrel(topic, name, grade) for topic in QRELS for name, grade in QRELS[topic].items()]
     for found in ir_measures.iter_calc(MEASURES, judged, read(tmp_path / "run.trec")):
@@ -36,7 +36,7 @@ def test_the_file_measures_as_the_run_did(tmp_path: Path) -> None:
 
 def test_scores_that_differ_are_the_answers_own(tmp_path: Path) -> None:
     """A person reads the numbers that the search gave, as precisely as trec_eval does."""
-    write_trec(tmp_path / "run.trec", {"q": [("a", 4.25), ("b", 0.1), ("c", 0.0), ("d", -3.5)]}, "tag")
+    (tmp_path / "run.trec").write_bytes(trec_run({"q": [("a", 4.25), ("b", 0.1), ("c", 0.0), ("d", -3.5)]}, "tag"))
     lines = (tmp_path / "run.trec").read_text().splitlines()
     assert lines == ["q Q0 a 1 4.25 tag", "q Q0 b 2 0.1 tag", "q Q0 c 3 0.0 tag", "q Q0 d 4 -3.5 tag"]
 
@@ -47,7 +47,7 @@ def test_any_order_is_kept_in_single_and_double_precision(
 ) -> None:
     """Also where a later result has the higher score, because diversification moved it."""
     path = tmp_path_factory.mktemp("run") / "run.trec"
-    write_trec(path, {"q": [(f"d{place}", score) for place, score in enumerate(scores)]}, "tag")
+    path.write_bytes(trec_run({"q": [(f"d{place}", score) for place, score in enumerate(scores)]}, "tag"))
     written = [one.score for one in read(path)]
     assert [one.doc_id for one in read(path)] == [f"d{place}" for place in range(len(scores))]
     assert np.all(np.diff(written) < 0)
@@ -59,4 +59,4 @@ def test_any_order_is_kept_in_single_and_double_precision(
 def test_a_document_name_with_spaces_is_refused(tmp_path: Path) -> None:
     """The format has no way to write it."""
     with pytest.raises(DatasetError, match="'a b'"):
-        write_trec(tmp_path / "run.trec", {"q": [("a b", 1.0)]}, "tag")
+        trec_run({"q": [("a b", 1.0)]}, "tag")
