@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from cli.eval_sets import AllowMissing, tell
+
 CORES = os.cpu_count() or 2
 
 
@@ -31,7 +33,8 @@ def tune(
     ] = True,
     profile: Annotated[str | None, typer.Option(help="begin from this profile, not from the defaults")] = None,
     profile_name: Annotated[str, typer.Option(help="save what was chosen as the next version of it")] = "tuned",
-    topics: Annotated[int | None, typer.Option(help="only the first topics of each set", min=4)] = None,
+    limit: Annotated[int | None, typer.Option(help="only the first topics of each set", min=4)] = None,
+    allow_missing: AllowMissing = False,
     check: Annotated[int, typer.Option(help="topics of each set that the engine searches again", min=0)] = 200,
     threads: Annotated[int, typer.Option(help="searches at once", min=1)] = CORES,
 ) -> None:
@@ -40,6 +43,7 @@ def tune(
     from api.settings import Settings
     from cli.progress import Reporter
     from eval.report import markdown_table
+    from eval.sets.checks import Findings
     from eval.tuning.graded import read_measure
     from eval.tuning.report import engine_lines, method_rows, parameter_rows, profile_line
     from eval.tuning.sets import sets_in
@@ -55,18 +59,21 @@ def tune(
         seed,
         simplest,
         threads,
-        topics,
+        limit,
         profile,
         profile_name,
+        allow_missing,
         check,
     )
-    folders = sets_in(data, names or ())
+    sources = sets_in(data, names or ())
     engine = Engine(Settings())
     try:
         with Reporter("tune") as reporter:
-            body = tune_sets(engine, folders, out, plan, reporter.update)
+            body = tune_sets(engine, sources, out, plan, reporter.update)
     finally:
         engine.close()
+    for row in body["sets"]:
+        tell(tuple(f"{row['set']}: {note}" for note in Findings(**row["input"]).notes()))
     for name, told in body["methods"].items():
         typer.echo(f"{name}: {told['verdict']}")
         typer.echo(markdown_table(method_rows(told)))

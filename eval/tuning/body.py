@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from eval.frozen import FrozenSet
+from eval.sets.checks import Findings
 from eval.tuning.importance import ablation, curves
 from eval.tuning.objective import Objective, Values, macro_of
 from eval.tuning.outcome import Outcome
@@ -56,7 +57,9 @@ def model_told(outcome: Outcome | None) -> dict[str, float]:
     return gains(outcome.model) if outcome is not None and outcome.model is not None else {}
 
 
-def sets_told(sets: Sequence[tuple[FrozenSet, str]], default: Values) -> list[dict[str, Any]]:
+def sets_told(
+    sets: Sequence[tuple[FrozenSet, str]], default: Values, findings: Mapping[str, Findings]
+) -> list[dict[str, Any]]:
     """What was tuned on."""
     return [
         {
@@ -65,6 +68,7 @@ def sets_told(sets: Sequence[tuple[FrozenSet, str]], default: Values) -> list[di
             "collection": collection,
             "generation": frozen.generation,
             "default": float(default[frozen.name].mean()),
+            "input": asdict(findings[frozen.name]),
         }
         for frozen, collection in sets
     ]
@@ -91,6 +95,7 @@ def _told(measure: str, default: Values, outcome: Outcome) -> dict[str, Any]:
         for row in queries
     ]
     how = SETS if lefts else QUERIES
+    what = "The tuned params" if outcome.model is None else "Trees"
     return {
         "params": outcome.told,
         "best": max(outcome.tried, key=lambda each: each[1])[0] if outcome.tried else None,
@@ -103,7 +108,7 @@ def _told(measure: str, default: Values, outcome: Outcome) -> dict[str, Any]:
         },
         "sets": rows,
         "splits": outcome.splits,
-        "verdict": sentence(measure, how, outcome.out_of_sample, bool(outcome.told)),
+        "verdict": sentence(what, measure, how, outcome.out_of_sample, bool(outcome.told)),
     }
 
 

@@ -64,7 +64,7 @@ def save_profile(engine: Engine, name: str, request: Mapping[str, Any]) -> str:
     return f"{saved['name']}@{saved['version']}"
 
 
-def check(
+def searched_again(
     engine: Engine,
     test: TestCollection,
     collection: str,

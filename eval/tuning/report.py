@@ -9,6 +9,8 @@ from eval.compare import SIGNIFICANCE
 from eval.report import markdown_table
 
 ALL_ROW: Final = "mean of sets"
+WORTH_A_MODEL: Final = 0.01
+"""Of the measure, out of sample: what trees have to gain on weights."""
 
 
 def markdown(body: Mapping[str, Any]) -> str:
@@ -24,7 +26,8 @@ def markdown(body: Mapping[str, Any]) -> str:
     ]
     if body["gains"]:
         named = ", ".join(f"{name} {share:.0%}" for name, share in list(body["gains"].items())[:10])
-        parts += ["## Trees", f"What they gained most by: {named}. The model: `{body['model']}`, `model.txt`."]
+        parts += ["## What trees gained most by", f"{named}. The model: `{body['model']}`, `model.txt`."]
+        parts += [challenge(body)] if body["chosen"] else []
     parts += ["## The engine", *engine_lines(body)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
@@ -57,6 +60,17 @@ def method_rows(told: Mapping[str, Any]) -> list[list[str]]:
             *_held(overall["left_out"]),
         ],
     ]
+
+
+def challenge(body: Mapping[str, Any]) -> str:
+    """Whether trees are worth having: they cost a model and are read by nobody, so they have to win clearly."""
+    (linear, trees), how = (
+        [body["methods"][method]["objective"] for method in (body["chosen"], "trees")],
+        "left_out" if len(body["sets"]) > 1 else "queries",
+    )
+    gain = trees[how]["mean"] - linear[how]["mean"]
+    told = "worth having" if gain >= WORTH_A_MODEL else f"not worth having: they would have to gain {WORTH_A_MODEL:g}"
+    return f"Against the weights, on what neither was tuned on, trees make {gain:+.4f} {body['measure']}: {told}."
 
 
 def parameter_rows(body: Mapping[str, Any]) -> list[list[str]]:

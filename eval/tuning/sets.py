@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from api.engine import Engine
-from eval.collections import CORPUS_NAMES, TestCollection, read_collection
+from eval.collections import TestCollection, read_collection
 from eval.errors import DatasetError
 from eval.frozen import FrozenSet
 from eval.frozen_files import frozen_at
 from eval.runs import Progress, ensure_indexed
+from eval.sets.layouts import files_of
+from eval.sets.library import PREFIX
 from eval.tuning.folds import check_folds
 from ranking.signals.catalogue import META_PREFIX
 
@@ -30,42 +32,49 @@ class Place:
     frozen: FrozenSet
 
 
-def sets_in(data: Path, names: Sequence[str]) -> tuple[Path, ...]:
-    """The folders of the named sets; without names `data` itself where it is a set, else every set in it that has a
-    corpus and judgements. DatasetError when there is none."""
+def sets_in(data: Path, names: Sequence[str]) -> tuple[Path | str, ...]:
+    """The folders of the named sets, or ids of ir_datasets; without names `data` itself where it is a set, else every
+    set in it that has documents. DatasetError when there is none."""
     if names:
-        return tuple(data / name for name in dict.fromkeys(names))
-    if (data / "queries.jsonl").is_file():
+        return tuple(name if name.startswith(PREFIX) else data / name for name in dict.fromkeys(names))
+    if _has_documents(data):
         return (data,)
-    found = tuple(
-        each
-        for each in sorted(data.iterdir() if data.is_dir() else ())
-        if (each / "qrels.tsv").is_file() and any((each / name).is_file() for name in CORPUS_NAMES)
-    )
+    found = tuple(each for each in sorted(data.iterdir() if data.is_dir() else ()) if _has_documents(each))
     if not found:
         raise DatasetError(
-            f"{data} holds no test collection",
-            hint="a folder of folders, each with corpus.jsonl.zst, queries.jsonl and qrels.tsv",
+            f"{data} is no test collection with documents, and holds none",
+            hint="a folder with corpus.jsonl.zst, queries.jsonl and qrels.tsv, or a folder of such folders",
         )
     return found
 
 
-def read_set(folder: Path, topics: int | None, folds: int) -> TestCollection:
-    """The first `topics` of a set. DatasetError, TuneError for one that cannot be tuned on."""
-    test = read_collection(folder)
-    test.check_corpus()
-    if not test.topics:
-        raise DatasetError(
-            f"{folder} has no topic with a judgement", hint="ids in queries.jsonl and qrels.tsv must agree"
-        )
+def _has_documents(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and bool(files_of(folder).corpus)
+    except DatasetError:
+        return False
+
+
+def read_set(source: Path | str, limit: int | None, folds: int) -> TestCollection:
+    """The first `limit` topics of a set. DatasetError, TuneError for one that cannot be tuned on; what a run refuses is
+    left to evaluate.check."""
+    test = read_collection(source)
+    test = replace(test, topics=test.topics[:limit])
     if not any(grade > 0 for topic in test.topics for grade in test.qrels[topic.id].values()):
         raise DatasetError(
-            f"{folder / 'qrels.tsv'} calls nothing relevant: every grade is 0 or less",
-            hint="leave the set out with --set",
+            f"{test.name}: nothing is relevant for any of its {len(test.topics)} topics",
+            hint="leave the set out with --set, or take more topics",
         )
-    test = replace(test, topics=test.topics[:topics])
     check_folds([(test.name, len(test.topics))], folds)
     return test
+
+
+def check_names(tests: Sequence[TestCollection]) -> None:
+    """DatasetError for two sets of one name: results are by name."""
+    names = [test.name for test in tests]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DatasetError(f"two sets are named {twice[0]}", hint="name it once, or rename one of the folders")
 
 
 def frozen_place(

@@ -5,7 +5,7 @@ OUT/trials.jsonl     every trial; an interrupted run goes on from it
 OUT/profile.json     what was chosen, as a request has it
 OUT/model.txt        the trees, where they were asked for
 OUT/report.md        tables for reading
-OUT/tune.json        everything, for programs; written last: where it is new, all of them are
+OUT/tune.json        everything, for programs; it and those above are new together, or none is
 
 Nothing of the product's defaults is changed: what was chosen is saved as the next version of a profile.
 """
@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from api.engine import Engine
 from eval.errors import TuneError
-from eval.folders import writable
+from eval.evaluate import check
 from eval.frozen import FrozenSet
 from eval.runs import TENANT, Progress
 from eval.tuning.body import checks_told, model_told, outcomes_told, parameters_told, sets_told
@@ -32,9 +32,9 @@ from eval.tuning.graded import Graded
 from eval.tuning.linear import ALL_SETS, METHODS, Linear
 from eval.tuning.objective import Values, objective_of
 from eval.tuning.outcome import Outcome, best_of
-from eval.tuning.profile import Checked, check, over, save_profile
+from eval.tuning.profile import Checked, over, save_profile, searched_again
 from eval.tuning.record import FILE, Record
-from eval.tuning.sets import Place, fingerprint, frozen_place, read_set
+from eval.tuning.sets import Place, check_names, fingerprint, frozen_place, read_set
 from eval.tuning.space import Space, space_of
 from eval.tuning.trees import Trees, stage
 from eval.tuning.verdict import differences
@@ -62,9 +62,10 @@ class Plan:
     seed: int = 20_261_123
     simplify: bool = True
     threads: int = 1
-    topics: int | None = None
+    limit: int | None = None
     profile: str | None = None
     name: str = "tuned"
+    allow_missing: bool = False
     checked: int = 200
 
 
@@ -96,13 +97,14 @@ def methods_of(asked: str) -> tuple[str, ...]:
     return known if asked == ALL else (asked,)
 
 
-def tune(engine: Engine, folders: Sequence[Path], out: Path, plan: Plan, progress: Progress) -> dict[str, Any]:
+def tune(engine: Engine, sources: Sequence[Path | str], out: Path, plan: Plan, progress: Progress) -> dict[str, Any]:
     """tune.json's body. Whatever can be refused is refused before anything is indexed or searched."""
-    tests = [read_set(folder, plan.topics, plan.folds) for folder in folders]
+    tests = [read_set(source, plan.limit, plan.folds) for source in sources]
     base = dict(engine.read_profile(plan.profile, TENANT)["params"]) if plan.profile else {}
     weighing = weighing_of(base)
     space = space_of(plan.params, _known_signals(engine, base, plan), weighing)
-    writable(out)
+    check_names(tests)
+    findings = {test.name: check(engine, test, out, base, None, False, plan.allow_missing) for test in tests}
     places = tuple(
         frozen_place(engine, test, out / FROZEN, base, space.signals, plan.threads, progress) for test in tests
     )
@@ -139,7 +141,7 @@ def tune(engine: Engine, folders: Sequence[Path], out: Path, plan: Plan, progres
         "folds": plan.folds,
         "simplest": plan.simplify,
         "base": base,
-        "sets": sets_told([(place.frozen, place.collection) for place in places], default),
+        "sets": sets_told([(place.frozen, place.collection) for place in places], default, findings),
         "chosen": chosen,
         "methods": outcomes_told(str(plan.measure), default, outcomes),
         "parameters": parameters_told(objective, space, outcomes, chosen),
@@ -199,7 +201,7 @@ def _checked(
     engine: Engine, tuned: Tuned, asked: Mapping[str, Any], expected: Values, plan: Plan, progress: Progress
 ) -> list[Checked]:
     return [
-        check(
+        searched_again(
             engine,
             place.test,
             place.collection,

@@ -53,15 +53,15 @@ def differences(before: Values, after: Values) -> tuple[Tested, ...]:
     return (*rows, Tested(ALL, topics, macro_of(before), macro_of(after), p, p))
 
 
-def sentence(measure: str, how: str, rows: Sequence[Tested], changed: bool) -> str:
-    """Whether what was tuned beats the default on what it was not tuned on, in words."""
+def sentence(what: str, measure: str, how: str, rows: Sequence[Tested], changed: bool) -> str:
+    """Whether `what` was tuned beats the default on what it was not tuned on, in words."""
     *sets, overall = rows
     if not changed:
         return "The defaults stay: nothing that was tried is better by more than one standard error."
     worse = [row.name for row in sets if row.significant and row.difference < 0]
     figures = f"{overall.difference:+.4f} {measure} over all sets {how}, p = {overall.p:.4f}"
     if overall.difference > 0 and overall.significant:
-        told = f"The tuned params beat the defaults out of sample: {figures}."
+        told = f"{what} beat the defaults out of sample: {figures}."
     else:
-        told = f"The tuned params do NOT beat the defaults out of sample: {figures}."
+        told = f"{what} do NOT beat the defaults out of sample: {figures}."
     return told + (f" They are significantly worse on {', '.join(worse)}." if worse else "")

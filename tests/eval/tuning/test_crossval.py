@@ -139,9 +139,9 @@ def test_the_verdict_says_plainly_what_did_not_help() -> None:
     """And which sets are worse."""
     before = {"a": np.full(30, 0.5), "b": np.full(10, 0.5)}
     worse = differences(before, {"a": np.full(30, 0.6), "b": np.full(10, 0.3)})
-    said = sentence("nDCG@10", "by leaving each set out", worse, changed=True)
+    said = sentence("The tuned params", "nDCG@10", "by leaving each set out", worse, changed=True)
     assert "do NOT beat" in said
     assert "significantly worse on b" in said
     better = differences(before, {name: values + 0.1 for name, values in before.items()})
-    assert "The tuned params beat" in sentence("nDCG@10", "", better, changed=True)
-    assert "defaults stay" in sentence("nDCG@10", "", better, changed=False)
+    assert "The tuned params beat" in sentence("The tuned params", "nDCG@10", "", better, changed=True)
+    assert "defaults stay" in sentence("The tuned params", "nDCG@10", "", better, changed=False)

@@ -135,7 +135,7 @@ def test_what_matters_is_seen_to_matter(tmp_path: Path) -> None:
     narrow = space_of(["weights.bm25.bigram=0..2", "weights.coverage_idf=0..0.01"], list(SIGNALS), BASE)
     made = replace(way(), space=narrow)
     shares = importances(narrow, searched(tmp_path, made))
-    assert shares["weights.bm25.bigram"] > 0.8
+    assert shares["weights.bm25.bigram"] > 0.6
     assert sum(shares.values()) == pytest.approx(1.0)
     objective = made.objective(SETS)
     lost = ablation(objective, {"weights.bm25.bigram": 0.6, "weights.coverage_idf": 0.01})
