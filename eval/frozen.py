@@ -70,26 +70,21 @@ def freeze(
     Raises FrozenError for a request that more than weights order, and what a search raises.
     """
     asked = searched(request, collection)
-    check_sums(engine, asked)
+    generation = check_sums(engine, asked)["generation"]
     wanted = test.topics if topics is None else tuple(topics)
 
-    def one(topic: Topic) -> tuple[tuple[str, ...], FrozenTopic, str]:
-        query = engine.freeze({**asked, "query": query_of(topic, operators)}, TENANT)
-        return signals_of(query), frozen_topic(query, topic.id, test), query.generation
+    def one(topic: Topic) -> tuple[tuple[str, ...], FrozenTopic]:
+        text = query_of(topic, operators)
+        query = engine.freeze({**asked, "query": text, "generation": generation}, TENANT)
+        return signals_of(query), frozen_topic(query, topic.id, test)
 
-    made: list[FrozenTopic] = []
-    kinds: set[tuple[tuple[str, ...], str]] = set()
+    made: list[tuple[tuple[str, ...], FrozenTopic]] = []
     with ThreadPoolExecutor(threads) as pool:
-        for done, (signals, topic, generation) in enumerate(pool.map(one, wanted), start=1):
-            made.append(topic)
-            kinds.add((signals, generation))
+        for done, found in enumerate(pool.map(one, wanted), start=1):
+            made.append(found)
             progress(done, len(wanted), test.name)
-    if len(kinds) > 1:
-        raise FrozenError(
-            f"collection {collection!r} changed while its candidates were frozen", hint="freeze again when it rests"
-        )
-    signals, generation = next(iter(kinds), ((), ""))
-    return FrozenSet(test.name, signals, tuple(made), dict(request), generation)
+    signals = made[0][0] if made else ()
+    return FrozenSet(test.name, signals, tuple(topic for _, topic in made), dict(request), generation)
 
 
 def searched(request: Mapping[str, Any], collection: str) -> dict[str, Any]:
@@ -104,16 +99,17 @@ def searched(request: Mapping[str, Any], collection: str) -> dict[str, Any]:
     }
 
 
-def check_sums(engine: Engine, asked: Mapping[str, Any]) -> None:
-    """FrozenError for a request, its profile included, that orders by more than weights."""
-    resolved = engine.plan({**asked, "query": "any"}, TENANT)["resolved"]
+def check_sums(engine: Engine, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What a dry run tells. FrozenError for a request, its profile included, that orders by more than weights."""
+    dry = engine.plan({**asked, "query": "any"}, TENANT)
     for name, idle in NOT_SUMS.items():
-        if resolved[name] != idle:
+        if dry["resolved"][name] != idle:
             raise FrozenError(
                 f"candidates cannot be frozen with {name}: their order would not be a sum of weight x signal",
                 path=f"$.{name}",
                 hint=f"leave out {name}, also in the profile",
             )
+    return dry
 
 
 def signals_of(query: FrozenQuery) -> tuple[str, ...]:

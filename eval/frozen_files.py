@@ -12,6 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from api.engine import Engine
 from eval.collections import TestCollection, Topic
 from eval.errors import FrozenError
 from eval.frozen import FrozenSet, FrozenTopic, check_sums, freeze, searched
-from eval.runs import TENANT, Progress, query_of
+from eval.runs import Progress, query_of
 from ranking.constants import CONSTANTS
 from ranking.signals.catalogue import SIGNALS
 
@@ -42,8 +43,7 @@ def specification(
 ) -> dict[str, Any]:
     """What decides every number of a FrozenSet; searches nothing. Raises what freeze raises before its first search."""
     asked = searched(request, collection)
-    check_sums(engine, asked)
-    dry = engine.plan({**asked, "query": "any"}, TENANT)
+    dry = check_sums(engine, asked)
     wanted = test.topics if topics is None else topics
     judged = {topic.id: test.qrels.get(topic.id, {}) for topic in wanted}
     return {
@@ -117,6 +117,8 @@ def save(path: Path, frozen: FrozenSet, of: Mapping[str, Any]) -> None:
             np.savez_compressed(stream, **arrays)
         part.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            part.unlink()
         raise FrozenError(f"cannot write {path}: {error.strerror}", hint="give a path that you may write") from error
 
 

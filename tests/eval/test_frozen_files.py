@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -135,6 +136,31 @@ def test_nothing_there_and_nowhere_to_write_are_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FrozenError, match="cannot write"):
         save(tmp_path / "file" / "a.npz", small(), SPECIFICATION)
+
+
+def test_a_full_disk_costs_the_new_file_and_not_the_old(tmp_path: Path) -> None:
+    """Half of it written, the one that was there is whole."""
+    path = tmp_path / "a.npz"
+    save(path, small(), SPECIFICATION)
+    values = np.random.default_rng(1).random((4_000, 1))
+    large = replace(
+        small(),
+        topics=(
+            FrozenTopic(
+                "q", tuple(f"{n:05}" for n in range(4_000)), values, np.zeros(4_000, np.int64), np.zeros(4_000, np.bool_),
+                (), (), 9,
+            ),
+        ),
+    )  # fmt: skip
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, before[1]))
+    try:
+        with pytest.raises(FrozenError, match="cannot write"):
+            save(path, large, SPECIFICATION)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert_equal(load(path), small())
+    assert [each.name for each in tmp_path.iterdir()] == ["a.npz"]
 
 
 # ---------------------------------------------------------------- frozen once
