@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.eval_agent import agent
 from cli.eval_compare import compare
 from cli.eval_features import features
+from cli.eval_from_sessions import from_sessions
 from cli.eval_measure import measure
 from cli.eval_report import report
 from cli.eval_run import run
@@ -22,6 +24,8 @@ app.command("compare")(compare)
 app.command("features")(features)
 app.command("report")(report)
 app.command("tune")(tune)
+app.command("agent")(agent)
+app.command("from-sessions")(from_sessions)
 
 Collection = Annotated[str | None, typer.Option(help="search this collection instead of indexing the corpus")]
 CORES = os.cpu_count() or 2

@@ -6,7 +6,7 @@ batch_door.py), nor for what a session is (sessions/).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from api import log
 from api.collections import OpenIndex
@@ -22,6 +22,9 @@ from sessions.errors import EventError, SessionStoreError
 from sessions.events import MAIN, Session
 from sessions.readback import ends, instant, readback
 from sessions.store import History, SessionStore, no_session
+
+LISTED: Final = 100
+"""Sessions of a list: what a person or a page looks through."""
 
 
 class SessionCalls:
@@ -48,9 +51,9 @@ class SessionCalls:
         self._searches.calls.begin(tenant, session.id)
         return {"session_id": session.id, **_dates(session)}
 
-    def list(self, tenant: str) -> dict[str, Any]:
-        """Live sessions of a tenant, newest first."""
-        sessions = self._store.sessions(tenant)
+    def list(self, tenant: str, limit: int = LISTED) -> dict[str, Any]:
+        """Live sessions of a tenant, newest first, so many of them."""
+        sessions = self._store.sessions(tenant, limit)
         return {
             "sessions": [{"id": each.id, **_dates(each), "first_query": each.first_query} for each in sessions],
         }
