@@ -20,8 +20,8 @@ from api.opened.frozen import FrozenQuery
 from eval.collections import TestCollection, Topic
 from eval.evaluate import check
 from eval.feature_files import FeatureFiles, Features
-from eval.frozen import frozen_topic, searched, signals_of
-from eval.runs import TENANT, Progress, ensure_indexed, query_of
+from eval.frozen import frozen_topic, signals_of
+from eval.runs import TENANT, Progress, ensure_indexed, query_of, searched
 from ranking.signals.input import rows_by_id
 
 AT_ONCE: Final = 8

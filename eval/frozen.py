@@ -19,7 +19,7 @@ from api.engine import Engine
 from api.opened.frozen import FrozenQuery
 from eval.collections import TestCollection, Topic
 from eval.errors import FrozenError
-from eval.runs import DEPTH, TENANT, Progress, query_of
+from eval.runs import TENANT, Progress, query_of, searched
 from ranking.balance import said_by
 from ranking.signals.input import rows_by_id
 from ranking.types import Doubles, Longs, Mask
@@ -79,24 +79,15 @@ def freeze(
         return signals_of(query), frozen_topic(query, topic.id, test)
 
     made: list[tuple[tuple[str, ...], FrozenTopic]] = []
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         for done, found in enumerate(pool.map(one, wanted), start=1):
             made.append(found)
             progress(done, len(wanted), test.name)
+    finally:
+        pool.shutdown(cancel_futures=True)  # as in runs.py
     signals = made[0][0] if made else ()
     return FrozenSet(test.name, signals, tuple(topic for _, topic in made), dict(request), generation)
-
-
-def searched(request: Mapping[str, Any], collection: str) -> dict[str, Any]:
-    """The request as runs.py sends it, but for the query: as deep, in no session."""
-    return {
-        "max_results": DEPTH,
-        "diversify": {"max_per_site": None},
-        **request,
-        "collection": collection,
-        "session": {"record": False},
-        "content": {"passages": 0},
-    }
 
 
 def check_sums(engine: Engine, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,7 +112,8 @@ def frozen_topic(query: FrozenQuery, topic: str, test: TestCollection) -> Frozen
     """The candidates of one query with their grades."""
     judgements = test.qrels.get(topic, {})
     rows = rows_by_id(query.evidence.ids)
-    names = query.urls if test.by_url else query.evidence.ids
+    known = zip(query.urls, query.evidence.ids, strict=True)
+    names = [url or name for url, name in known] if test.by_url else query.evidence.ids
     ids = tuple(names[row] for row in rows.tolist())
     grades = np.array([max(judgements.get(name, 0), 0) for name in ids], dtype=np.int64)
     judged = np.array([name in judgements for name in ids], dtype=np.bool_)

@@ -22,8 +22,8 @@ import orjson
 from api.engine import Engine
 from eval.collections import TestCollection, Topic
 from eval.errors import FrozenError
-from eval.frozen import FrozenSet, FrozenTopic, check_sums, freeze, searched
-from eval.runs import Progress, query_of
+from eval.frozen import FrozenSet, FrozenTopic, check_sums, freeze
+from eval.runs import Progress, query_of, searched
 from ranking.constants import CONSTANTS
 from ranking.signals.catalogue import SIGNALS
 

@@ -81,6 +81,17 @@ def _relay(progress: Progress, done: int, total: int | None, note: str = "") -> 
     progress(done, total or 0, note)
 
 
+def searched(request: Mapping[str, Any], collection: str) -> dict[str, Any]:
+    """The request as it is sent for each topic, but for the query: as deep as there is, uncapped unless it caps, and in
+    no session."""
+    return {
+        **merge({"max_results": DEPTH, "diversify": {"max_per_site": None}}, request),
+        "collection": collection,
+        "session": {"record": False},
+        "content": {"passages": 0},
+    }
+
+
 def run_topics(
     engine: Engine,
     collection: str,
@@ -97,16 +108,10 @@ def run_topics(
     is called with each new answer, in the order of the topics."""
     key = "url" if test.by_url else "id"
     known = dict(answered or {})
-    own = {"max_results": DEPTH, "diversify": {"max_per_site": None}}
+    asked = searched(request, collection)
 
     def search(topic: Topic) -> Ranked:
-        payload = {
-            **merge(own, request),
-            "query": query_of(topic, operators),
-            "collection": collection,
-            "session": {"record": False},
-            "content": {"passages": 0},
-        }
+        payload = {**asked, "query": query_of(topic, operators)}
         reply, ms = timed(partial(engine.search, payload, TENANT))
         return Ranked(tuple((hit[key] or hit["id"], hit["score"]) for hit in orjson.loads(reply.body)["results"]), ms)
 

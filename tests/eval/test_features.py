@@ -17,8 +17,8 @@ from eval.collections import TestCollection, read_collection
 from eval.errors import DatasetError, FrozenError, RunError
 from eval.feature_files import FeatureFiles, Features, lines
 from eval.features import Wanted, dump
-from eval.frozen import FrozenTopic, searched
-from eval.runs import ensure_indexed, query_of
+from eval.frozen import FrozenTopic
+from eval.runs import ensure_indexed, query_of, searched
 from ranking.errors import ForageError
 from tests.eval.sets import PAGES, multi_hop
 from tests.needs import parquet

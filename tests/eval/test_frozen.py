@@ -17,8 +17,8 @@ from api.engine import Engine
 from api.settings import Settings
 from eval.collections import TestCollection, read_collection
 from eval.errors import FrozenError
-from eval.frozen import FrozenSet, FrozenTopic, freeze, rank, searched
-from eval.runs import ensure_indexed, query_of
+from eval.frozen import FrozenSet, FrozenTopic, freeze, rank
+from eval.runs import ensure_indexed, query_of, searched
 from ranking.errors import ForageError
 from tests.eval.sets import write
 
