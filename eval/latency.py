@@ -1,20 +1,23 @@
 """Latency as the agent felt it: given the wall time of each call, returns its percentiles.
 
-Times differ from run to run: they stand beside measures, never among them, and nothing that must be the same for the
-same seed reads them. They are times of a machine that did `threads` things at once; only times of one machine at one
-time can be compared. Not for load tests (bench/).
+Times, and the time of day, differ from run to run: they stand beside measures, never among them, and nothing that must
+be the same for the same seed reads them. They are times of a machine that did `threads` things at once; only times of
+one machine at one time can be compared. Not for load tests (bench/).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import numpy as np
 
 DIGITS: Final = 3
 """Of a time in milliseconds: microseconds, less is noise."""
+VOLATILE: Final = ("latency", "measured_at")
+"""Keys of a summary that are another time in another run."""
 Result = TypeVar("Result")
 
 
@@ -23,6 +26,16 @@ def timed(call: Callable[[], Result]) -> tuple[Result, float]:
     started = time.perf_counter()
     result = call()
     return result, round(1e3 * (time.perf_counter() - started), DIGITS)
+
+
+def now() -> str:
+    """When something was measured: seconds, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def lasting(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary without its times: what the same seed must give again."""
+    return {key: value for key, value in body.items() if key not in VOLATILE}
 
 
 def percentiles(times: Sequence[float], threads: int) -> dict[str, Any]:

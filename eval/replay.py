@@ -26,7 +26,7 @@ from eval.desk import Desk, request_of
 from eval.distractors import Distractors, ensure_mixed
 from eval.errors import DatasetError
 from eval.folders import writable, write_results
-from eval.latency import of_systems
+from eval.latency import now, of_systems
 from eval.logs import Log, read_logs, tasks_of
 from eval.measures import MEASURES, measure
 from eval.readers import GRID, first_calls, read
@@ -102,6 +102,8 @@ def run_replay(
     body = summary(test.name, len({log.topic for log in logs}), generation, plan, rows)
     body["latency"] = of_systems(taken, plan.threads)
     body["searched"] = {"collection": name, **{each: searched[each] for each in ("documents", "passages")}}
+    body["questions"] = {log.topic: log.goal or log.turns[0].query for log in reversed(logs)}
+    body["measured_at"] = now()
     write_results(out, rows, body, markdown(body))
     return body
 

@@ -24,7 +24,7 @@ from eval.desk import Desk, request_of
 from eval.distractors import Distractors, ensure_mixed
 from eval.errors import SessionRunError
 from eval.folders import writable, write_results
-from eval.latency import of_systems
+from eval.latency import now, of_systems
 from eval.readers import GRID, Reader, first_calls, read
 from eval.runs import TENANT, Progress, ensure_indexed
 from eval.session_measures import list_measures, measures, token_measures
@@ -112,6 +112,8 @@ def run_sessions(
     body = summary(test.name, len(tasks), generation, plan, rows)
     body["latency"] = of_systems(((cell.system.name, times(found)) for cell, found in made), plan.threads)
     body["searched"] = {"collection": name, **{each: searched[each] for each in ("documents", "passages")}}
+    body["questions"] = {task.id: task.question for task in tasks}
+    body["measured_at"] = now()
     write_results(out, rows, body, markdown(body))
     return body
 

@@ -1,7 +1,8 @@
 """Groups: given results, returns those that can be compared with each other, the baseline of each first.
 
-Runs belong together when they have the same set and the same topics; sessions when set, topics, calls and seed are the
-same. Names are made unlike within a group. Not for reading folders (results.py).
+Runs belong together when they have the same set, topics, judgements and corpus; sessions when set, topics, agents,
+calls, seed and the searched collection are the same. Names are made unlike within a group. Not for reading folders
+(results.py).
 """
 
 from __future__ import annotations
@@ -44,17 +45,17 @@ class SessionGroup:
 
 def run_groups(results: Iterable[Result], baseline: str | None) -> tuple[RunGroup, ...]:
     """In the order in which their first runs were given."""
-    found: dict[tuple[str, frozenset[str]], list[AdHoc]] = {}
+    found: dict[tuple[Any, ...], list[AdHoc]] = {}
     for result in results:
         if isinstance(result, AdHoc):
-            found.setdefault((result.set, frozenset(result.queries)), []).append(result)
-    sets = [name for name, _ in found]
-    return tuple(
-        RunGroup(
-            name if sets.count(name) == 1 else f"{name} ({len(topics)} topics)", tuple(_first(_unlike(own), baseline))
-        )
-        for (name, topics), own in found.items()
-    )
+            told = [result.body.get(each) for each in ("judgements", "corpus")]
+            found.setdefault((result.set, frozenset(result.queries), *told), []).append(result)
+    sets = [key[0] for key in found]
+    made = []
+    for key, own in found.items():
+        name = key[0] if sets.count(key[0]) == 1 else f"{key[0]} ({len(key[1])} topics, {own[0].folder.name})"
+        made.append(RunGroup(name, tuple(_first(_unlike(own), baseline))))
+    return tuple(made)
 
 
 def _unlike(runs: Sequence[AdHoc]) -> list[AdHoc]:
@@ -85,7 +86,8 @@ def session_groups(results: Iterable[Result], baseline: str | None) -> tuple[Ses
             plan = result.body.get("plan", {})
             topics = frozenset(row["topic"] for row in result.rows)
             agents = frozenset(row["agent"] for row in result.rows)
-            key = (result.set, topics, agents, plan.get("calls"), plan.get("seed"))
+            searched = (result.body.get("searched") or {}).get("collection")
+            key = (result.set, topics, agents, plan.get("calls"), plan.get("seed"), searched)
             found.setdefault(key, []).append(result)
     sets = [key[0] for key in found]
     made = []

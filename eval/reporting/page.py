@@ -27,7 +27,7 @@ nav li{{break-inside:avoid}}
 a{{color:var(--c1)}}
 figure{{margin:1.25rem 0}}
 .wide{{overflow-x:auto}}
-svg{{display:block;width:100%;min-width:38rem;height:auto}}
+svg{{display:block;width:100%;min-width:34rem;height:auto}}
 figcaption,caption{{text-align:left;font-size:.92rem}}
 caption{{font-weight:600;padding:.25rem 0;white-space:nowrap}}
 table{{border-collapse:collapse;font-size:.88rem;margin:.75rem 0;font-variant-numeric:tabular-nums}}
@@ -46,6 +46,9 @@ UP: Final = "--c1"
 DOWN: Final = "--c2"
 MOST: Final = 55
 """Per cent of the colour in the darkest cell of a heat table: text on it stays legible."""
+
+LONG: Final = 40
+"""Characters of a cell that are never broken."""
 
 Ready = Callable[[int, int], None]
 
@@ -121,7 +124,7 @@ def _class(numeric: bool) -> str:
 
 def _cell(cell: Cell) -> str:
     if isinstance(cell, str):
-        long = ' class="t"' if len(cell) > 40 else ""
+        long = ' class="t"' if len(cell) > LONG else ""
         return f"<td{long}>{html.escape(cell)}</td>"
     shade = ""
     if cell.shade:

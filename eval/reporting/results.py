@@ -16,6 +16,7 @@ from typing import Any, Final
 import orjson
 
 from eval.errors import RunError
+from eval.folders import settle
 
 KINDS: Final = {
     "per_query.jsonl": "forage eval run",
@@ -77,6 +78,7 @@ def read_result(given: str) -> Result:
     name, folder = _named(given)
     if not folder.is_dir():
         raise RunError(f"there is no folder {folder}", hint="give folders that forage eval wrote")
+    settle(folder)
     kind = next((each for each in KINDS if (folder / each).is_file()), None)
     if kind is None:
         raise RunError(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eval.compare import untested
 from eval.errors import RunError
 from eval.measures import bootstrap_interval
 from eval.reporting.document import Block, Cell, Number, Plot, Section, Table
@@ -29,7 +30,9 @@ def deciding(groups: Sequence[RunGroup], wanted: str | None) -> str:
     if wanted is None and common:
         return common[0]
     if wanted in common:
-        return wanted
+        if untested(str(wanted)):
+            raise RunError(f"{wanted} says nothing of quality: more of it is not better", hint="draw another measure")
+        return str(wanted)
     if not common:
         raise RunError("these runs have no measure in common", hint="measure them with the same --measures")
     raise RunError(
@@ -96,8 +99,12 @@ def bars_plot(title: str, unit: str, groups: Sequence[BarGroup], caption: str, f
 
 def bar(run: AdHoc, measure: str) -> Bar:
     """A run's mean with its interval."""
-    values = list(run.values[measure].values())
-    return Bar(run.name, float(np.mean(values)), *bootstrap_interval(values))
+    return mean_bar(run.name, list(run.values[measure].values()))
+
+
+def mean_bar(name: str, values: Sequence[float]) -> Bar:
+    """The mean of one value a topic, with its interval."""
+    return Bar(name, float(np.mean(values)), *bootstrap_interval(values))
 
 
 def _names(group: RunGroup) -> set[str]:

@@ -12,15 +12,17 @@ from typing import Any, Final
 
 import numpy as np
 
+from eval.equal_tokens import budget_table
 from eval.measures import bootstrap_interval
 from eval.reporting.document import Block, Cell, Number, Plot, Section, Table, Text
-from eval.reporting.figures import Bar, BarGroup, Field, Line, Lines, Panel, Place
+from eval.reporting.figures import BarGroup, Field, Line, Lines, Panel, Place
 from eval.reporting.groups import SessionGroup
 from eval.reporting.pairs import Pair, corrected, pair
-from eval.reporting.runs import bars_plot
+from eval.reporting.runs import bars_plot, mean_bar
 from eval.reporting.tables import STAR, paired_tables
 from eval.reporting.topics import Contest, topic_section
-from eval.session_report import SHOWN, TESTED, Values, cell_rows, tests, topic_means
+from eval.session_report import SHOWN, TESTED, TOKENS_NOTE, Values, cell_rows, tests, topic_means
+from eval.strata import strata_table
 
 POINTS: Final = 100.0
 PERFECT: Final = "1/1/stubs 1"
@@ -62,7 +64,7 @@ def tested_sessions(groups: Sequence[SessionGroup]) -> tuple[Pair, ...]:
 def session_section(group: SessionGroup, pairs: Sequence[Pair]) -> Section:
     """Everything about one set. `pairs`: those of this group."""
     measure, values = deciding(group), values_of(group)
-    bars = [BarGroup("", tuple(_bar(system, values[system][measure]) for system in group.systems))]
+    bars = [BarGroup("", tuple(mean_bar(system, list(values[system][measure].values())) for system in group.systems))]
     caption = "Mean over questions, agents and readers; the line is the 95 % bootstrap interval over questions."
     blocks: list[Block] = [bars_plot(f"{group.name}: {measure}", measure, bars, caption)]
     if pairs:
@@ -72,6 +74,8 @@ def session_section(group: SessionGroup, pairs: Sequence[Pair]) -> Section:
     if pairs:
         blocks.append(test_table(group, values))
     sections = [*curve_sections(group)]
+    if tokens := group.body.get("tokens"):
+        sections.append(_told("Equal displayed tokens, against tuned baselines", TOKENS_NOTE, budget_table(tokens)))
     if pairs:
         sections.append(reader_section(group, measure))
         contests = [
@@ -79,18 +83,23 @@ def session_section(group: SessionGroup, pairs: Sequence[Pair]) -> Section:
             for found in pairs
         ]
         sections.append(topic_section(measure, contests))
+    if parts := group.body.get("strata"):
+        base = group.body["baseline"]
+        said = f"Differences in {measure} to {base}, in points; ?: few topics; *: p below 0.05, not corrected."
+        sections.append(_told("Parts of the topics", said, strata_table(parts, base)))
     return Section(f"Sessions: {group.name}", tuple(blocks), tuple(sections))
+
+
+def _told(title: str, said: str, rows: Sequence[Sequence[str]]) -> Section:
+    """A table that the results of the first folder have made."""
+    head, *rest = rows
+    return Section(title, (Text(said.strip()), Table(title, tuple(head), tuple(map(tuple, rest)))))
 
 
 def texts(group: SessionGroup) -> Mapping[str, str]:
     """topic -> the question, where the results say it."""
     found: Mapping[str, str] = group.body.get("questions", {})
     return found
-
-
-def _bar(system: str, by_topic: Mapping[str, float]) -> Bar:
-    own = list(by_topic.values())
-    return Bar(system, float(np.mean(own)), *bootstrap_interval(own))
 
 
 def mean_table(group: SessionGroup, values: Mapping[str, Values]) -> Table:
@@ -232,7 +241,7 @@ def session_fields(groups: Sequence[SessionGroup]) -> tuple[Field, ...]:
         for system in group.systems:
             times = group.latency.get(system, {})
             if times.get("p50") is not None:
-                own = _bar(system, values[system][measure])
+                own = mean_bar(system, list(values[system][measure].values()))
                 places.append(Place(system, own.value, own.low or 0.0, own.high or 0.0, times["p50"], times["p95"]))
         if places:
             found.append(Field(group.name, tuple(places)))

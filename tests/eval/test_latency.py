@@ -47,10 +47,10 @@ def test_times_survive_the_file_and_make_no_two_runs_different(tmp_path: Path) -
 
 
 def test_a_file_from_before_times_were_kept_is_read(tmp_path: Path) -> None:
-    """Its calls have none."""
+    """Or by who keeps none: its calls have none."""
     path = tmp_path / "x.jsonl"
     path.write_text(
-        '{"specification":{}}\n{"task":"t","calls":[{"query":"q","reader":null,"step":null,"shown":[["a",10]],"stubs":[]}]}\n'
+        '{"specification":{"format":2}}\n{"task":"t","calls":[{"query":"q","reader":null,"step":null,"shown":[["a",10]],"stubs":[]}]}\n'
     )
     assert times(read(path, {})) == [None]
 
