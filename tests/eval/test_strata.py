@@ -32,7 +32,7 @@ def rows() -> list[dict[str, Any]]:
         for number in range(TOPICS):
             gain = 0.0 if system == "stateless" or number < 10 else (0.2 if number % 2 else -0.1)
             for reader in "ab":
-                solved = 1.0 if number < 10 and reader == "b" else 0.5
+                solved = 1.0 if number < 10 and reader == "a" else 0.5
                 made.append(row(system, "loop", number, 0.5 + gain, solved, reader))
     return made
 
