@@ -192,7 +192,7 @@ def _of_request(request: Any, folder: Path) -> str:
     if not isinstance(request, dict):
         return folder.name
     rest = {key: value for key, value in request.items() if key != "profile"}
-    said = [str(request.get("profile", "default")), *(f"{key}.{value}" for key, value in _leaves(rest))]
+    said = [str(request.get("profile", "default")), *(f"{key}={value}" for key, value in _leaves(rest))]
     name = ", ".join(said)
     return name if len(name) <= NAME_LENGTH else folder.name
 

@@ -68,7 +68,7 @@ def session_section(group: SessionGroup, pairs: Sequence[Pair]) -> Section:
     caption = "Mean over questions, agents and readers; the line is the 95 % bootstrap interval over questions."
     blocks: list[Block] = [bars_plot(f"{group.name}: {measure}", measure, bars, caption)]
     if pairs:
-        caption = f"{measure} against the baseline, in points (hundredths)"
+        caption = f"{measure} against the baseline, in points"
         blocks += paired_tables(caption, pairs, POINTS, ".1f")
     blocks.append(mean_table(group, values))
     if pairs:
