@@ -107,7 +107,7 @@ def tokens_table(bodies: Bodies, systems: Sequence[str] = (SESSION, TUNED)) -> s
     rows = [
         [
             *("set", "tokens", "system", "perfect reader", "best baseline", "difference", "p (Holm)", "to crossed"),
-            *("all readers", "p (Holm)", "to crossed", "worst reader", "worst agent and reader"),
+            *("all readers", "p (Holm)", "to crossed", "worst reader", "worst agent and reader", "calls"),
         ]
     ]
     for name, body in bodies.items():
@@ -123,8 +123,15 @@ def tokens_table(bodies: Bodies, systems: Sequence[str] = (SESSION, TUNED)) -> s
                 row += [points(own["difference"]), f"{own['p_holm']:.4f}", points(one["crossed"]["difference"])]
                 row += [points(all_of["difference"]), f"{all_of['p_holm']:.4f}", points(every["crossed"]["difference"])]
                 row += [points(all_of["worst"]["difference"]), _place(all_of["worst_cell"])]
+                calls = [_calls(body, each, budget) for each in (one["chosen"], own["baseline"])]
+                row.append(" against ".join(calls))
                 rows.append(row)
     return markdown(rows)
+
+
+def _calls(body: Mapping[str, Any], system: str, budget: int) -> str:
+    """Begun within the budget, mean over agents and readers."""
+    return f"{body['systems'][system]['measures'][f'calls@{budget}t']:.1f}"
 
 
 def _place(cell: Mapping[str, Any]) -> str:

@@ -29,10 +29,12 @@ def test_two_readers_of_each_budget() -> None:
         {**row, "reader": PERFECT, "best": test, "crossed": {"difference": 0.01}},
         {**row, "reader": EVERY, "best": test | worst, "crossed": {"difference": 0.02}},
     ]
-    line = tokens_table({"a": {"tokens": {"budgets": [2_000], "rows": rows}}}).splitlines()[2]
+    calls = {"session:k=8": 3.24, "dedupe:k=10": 7.0}
+    systems = {name: {"measures": {"calls@2000t": value}} for name, value in calls.items()}
+    line = tokens_table({"a": {"systems": systems, "tokens": {"budgets": [2_000], "rows": rows}}}).splitlines()[2]
     assert [cell.strip() for cell in line.split("|")[1:-1]] == [
         *("a", "2,000", "tuned (session:k=8)", "0.600", "dedupe:k=10 0.612", "-1.2", "0.5000", "+1.0"),
-        *("-1.2", "0.5000", "+2.0", "-2.0", "-5.0 (loop, r)"),
+        *("-1.2", "0.5000", "+2.0", "-2.0", "-5.0 (loop, r)", "3.2 against 7.0"),
     ]
 
 
