@@ -13,6 +13,7 @@ from api.engine import Engine
 from api.settings import Settings
 from eval.errors import DatasetError, RunError
 from eval.evaluate import evaluate
+from eval.request_files import read_params
 from ranking.errors import ForageError
 
 QRELS = "query_id\tdoc_id\trelevance\nq1\td0\t1\n"
@@ -71,6 +72,10 @@ def test_a_wrong_request_is_refused_before_anything_is_indexed(
         {"query": "x" * 8_001},
         {"qrels": "query_id\tdoc_id\trelevance\nanother\td0\t1\n"},
         {"corpus": False},
+        {"qrels": QRELS + "q1\td9\t1\n"},
+        {"qrels": QRELS + "q7\td0\t1\n"},
+        {"qrels": "query_id\tdoc_id\trelevance\nq1\td0\t0\n"},
+        {"qrels": QRELS.replace("1\n", "one\n")},
     ],
 )
 def test_a_wrong_test_collection_is_refused_before_anything_is_indexed(
@@ -101,6 +106,81 @@ def test_a_right_one_is_measured(tmp_path: Path, engine: Engine) -> None:
     """As before."""
     body = run(engine, folder(tmp_path), tmp_path / "out", {"profile": "bm25", "weights": {"recency": 0.1}})
     assert body["measures"]["RR"]["mean"] == 1.0
+
+
+def test_a_corpus_that_is_cut_off_is_refused_before_anything_is_indexed(tmp_path: Path, engine: Engine) -> None:
+    """Though only the last of its lines says so."""
+    data = folder(tmp_path)
+    with (data / "corpus.jsonl").open("a") as out:
+        out.write('{"id": "d1", "title": "Bri')
+    with pytest.raises(DatasetError, match=r"corpus\.jsonl line 2: not JSON"):
+        run(engine, data, tmp_path / "out", {})
+    assert_untouched(tmp_path, engine)
+
+
+def test_missing_judgements_can_be_let_pass(tmp_path: Path, engine: Engine) -> None:
+    """They are counted in the results; a document that nothing can find still counts against recall."""
+    data = folder(tmp_path, qrels=QRELS + "q1\td9\t1\n")
+    body = evaluate(
+        engine, data, tmp_path / "out", {"profile": "bm25"}, collection=None, threads=1, limit=None, operators=False,
+        progress=lambda done, total, note: None, allow_missing=True,
+    )  # fmt: skip
+    assert body["input"]["missing_documents"] == 1
+    assert body["measures"]["R@100"]["mean"] == 0.5
+
+
+def test_of_a_collection_by_name_what_it_lacks_is_counted(tmp_path: Path, engine: Engine) -> None:
+    """A crawl reaches what it reaches; but a collection without anything that is relevant is another one."""
+    engine.create_collection({"name": "pages"}, "default")
+    pages = [
+        {"id": "a", "url": "http://a/", "title": "Apples", "text": "x"},
+        {"id": "b", "url": "http://b/", "title": "Bees", "text": "x"},
+    ]
+    engine.ingest_objects("pages", pages, "default")
+    header = "query_id\tdoc_url\trelevance\n"
+    data = folder(tmp_path, qrels=header + "q1\thttp://a/\t1\nq1\thttp://z/\t1\n", corpus=False)
+    body = run(engine, data, tmp_path / "out", {"profile": "bm25"}, "pages")
+    assert body["input"]["missing_documents"] == 1
+    assert body["measures"]["R@100"]["mean"] == 0.5
+    assert body["corpus"] is None
+    (data / "qrels.tsv").write_text(header + "q1\thttp://z/\t1\n")
+    with pytest.raises(DatasetError, match="none of the 1 relevant documents is in the collection 'pages'"):
+        run(engine, data, tmp_path / "other", {"profile": "bm25"}, "pages")
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_cap_on_results_of_a_site_is_off_unless_the_request_sets_one(tmp_path: Path, engine: Engine) -> None:
+    """A run looks for all that is relevant, wherever it is; other params of diversification change nothing about that."""
+    data = folder(tmp_path)
+    rows = [{"id": f"d{n}", "url": f"http://a/{n}", "title": f"Apples {n}", "text": "apples"} for n in range(9)]
+    rows.append({"id": "other", "url": "http://b/", "title": "Of other things", "text": f"Apples, {'and more ' * 99}"})
+    (data / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def rank_of_other(request: dict[str, Any]) -> int:
+        run(engine, data, tmp_path / "out", {"profile": "bm25", **request})
+        lines = (tmp_path / "out" / "run.trec").read_text().splitlines()
+        assert len(lines) == 10
+        return next(int(line.split()[3]) for line in lines if " other " in line)
+
+    assert rank_of_other({}) == rank_of_other({"diversify": {"collapse": False}}) == 10
+    assert rank_of_other({"diversify": {"max_per_site": 2}}) == 3
+
+
+def test_params_in_a_file_are_those_of_a_search(tmp_path: Path) -> None:
+    """Of a whole request, what a run decides itself is left out and named; a saved profile is read as its params."""
+    path = tmp_path / "params.json"
+    params = {"weights": {"recency": 0.3}, "fuse": {"method": "rrf"}}
+    for text in (params, {"name": "mine", "version": 3, "created": None, "params": params}):
+        path.write_text(json.dumps(text))
+        assert read_params(path) == (params, ())
+    path.write_text(json.dumps({**params, "query": "x", "session": {}, "max_results": 3}))
+    assert read_params(path) == (params, ("max_results", "query", "session"))
+    for text, said in (('{"weights":\n {"recency": }}', "line 2: not JSON"), ("[1]", "not an object")):
+        path.write_text(text)
+        with pytest.raises(RunError, match=said):
+            read_params(path)
+    with pytest.raises(RunError, match="cannot be read"):
+        read_params(tmp_path / "nowhere.json")
 
 
 def assert_untouched(tmp_path: Path, engine: Engine) -> None:
