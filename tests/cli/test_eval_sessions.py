@@ -48,3 +48,17 @@ def test_what_cannot_be_run_is_one_line(tmp_path: Path) -> None:
     assert "queries.jsonl line 3" in said
     assert "Traceback" not in said
     assert not (tmp_path / "s").exists()
+
+
+def test_a_set_is_searched_among_others_to_a_budget_of_tokens(tmp_path: Path) -> None:
+    """A second table at equal tokens; a file that is not there is named before anything is made."""
+    multi_hop(tmp_path / "sets" / "small")
+    write(tmp_path / "others.jsonl", [{"id": "o1", "title": "Lamps", "text": "How the lamp of a lighthouse is lit."}])
+    place = ("--data", str(tmp_path / "sets"), "--set", "small", "--out", str(tmp_path / "s"))
+    said = forage(tmp_path / "data", "sessions", *place, "--distractors", str(tmp_path / "no.jsonl"), status=1)
+    assert "no.jsonl" in said
+    assert not (tmp_path / "s").exists()
+    asked = ("--systems", "stateless:k=2", "--systems", "session:k=2", "--calls", "2", "--tokens", "500")
+    said = forage(tmp_path / "data", "sessions", *place, *asked, "--distractors", str(tmp_path / "others.jsonl"))
+    assert "best baseline" in said
+    assert "Searched: 9 documents" in (tmp_path / "s" / "report.md").read_text()
