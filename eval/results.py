@@ -16,8 +16,8 @@ import orjson
 
 from eval.collections import TestCollection, Topic
 from eval.folders import write_whole
-from eval.measures import Measured, Run
 from eval.latency import now
+from eval.measures import Measured, Run
 from eval.report import summary
 from eval.reporting.markdown import markdown
 from eval.reporting.page import page

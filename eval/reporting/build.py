@@ -47,6 +47,7 @@ def write_report(
     for number, each in enumerate(given, start=1):
         results.append(read_result(each))
         progress(number, len(given), "reading")
+    progress(0, 0, "comparing")
     report = report_of(results, baseline=baseline, measure=measure, title=title)
     html = page(report, lambda done, total: progress(done, total, "drawing"))
     files = {

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from eval.errors import RunError
 from eval.reporting.build import write_report
-from eval.reporting.document import Number
+from eval.reporting.document import Number, Plot, Points, Report, Section, Table, Text
+from eval.reporting.figures import Differences, SortedDifferences
 from eval.reporting.markdown import escaped
+from eval.reporting.page import page
 from tests.eval.reporting.folders import MOMENT, ad_hoc, sessions, tuning
 from tests.eval.reporting.reading import Page, json_tables, markdown_tables
 
@@ -50,12 +52,12 @@ def tables(out: Path) -> dict[str, dict[str, Any]]:
 
 def test_page_markdown_and_data_carry_the_same_numbers(out: Path) -> None:
     """Every table is in all three, cell by cell; a number is that of the JSON to the digits that are shown."""
-    page = Page((out / "report.html").read_text()).tables
+    shown_tables = Page((out / "report.html").read_text()).tables
     markdown = markdown_tables((out / "report.md").read_text())
     data = list(json_tables(json.loads((out / "report.json").read_text())))
-    assert len(page) == len(markdown) == len(data) > 20
+    assert len(shown_tables) == len(markdown) == len(data) > 20
     compared = 0
-    for shown, written, full in zip(page, markdown, data, strict=True):
+    for shown, written, full in zip(shown_tables, markdown, data, strict=True):
         assert shown == written
         assert shown[0] == full["head"]
         assert len(shown) == len(full["rows"]) + 1
@@ -165,11 +167,11 @@ def test_what_was_run_and_when_is_said(out: Path) -> None:
 def test_the_page_needs_nothing_else(out: Path) -> None:
     """No script, no address, no file; whatever is referred to is in it, once."""
     text = (out / "report.html").read_text()
-    page = Page(text)
-    assert not {"script", "link", "img", "iframe", "object", "embed", "metadata"} & set(page.tags)
-    ids = [value for _, name, value in page.attributes if name == "id"]
+    found = Page(text)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "metadata"} & set(found.tags)
+    ids = [value for _, name, value in found.attributes if name == "id"]
     assert len(ids) == len(set(ids))
-    for tag, name, value in page.attributes:
+    for tag, name, value in found.attributes:
         assert name not in ("src", "srcset", "action", "background", "data"), tag
         assert not name.startswith("on"), (tag, name)
         if name.endswith("href"):
@@ -185,12 +187,12 @@ def test_the_page_needs_nothing_else(out: Path) -> None:
 def test_every_plot_says_in_words_what_it_is(out: Path) -> None:
     """A title that the plot is labelled by; colours are the page's, so that they suit its ground."""
     text = (out / "report.html").read_text()
-    page = Page(text)
-    count = page.tags.count("svg")
+    found = Page(text)
+    count = found.tags.count("svg")
     assert count == len(figures(out)) >= 10
-    labelled = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-labelledby"]
+    labelled = [value for tag, name, value in found.attributes if tag == "svg" and name == "aria-labelledby"]
     assert len(set(labelled)) == count
-    assert page.titles[1:] == [figure["title"] for figure in figures(out)]
+    assert found.titles[1:] == [figure["title"] for figure in figures(out)]
     drawn = text[text.index("<svg") :]
     assert "#01010" not in drawn
     assert "#0404" not in drawn
@@ -359,3 +361,15 @@ def test_a_number_without_a_value_is_a_dash() -> None:
     """In whatever form."""
     assert Number(None).text == Number(None, "d").text == "-"
     assert Number(0.12345, "+.2f", mark="*").text == "+0.12*"
+
+
+def test_nothing_that_is_told_becomes_markup() -> None:
+    """Names and texts are those of people, requests and data sets."""
+    odd = "<script>alert('&')</script>"
+    blocks = (Text(odd), Points((odd,)), Table(odd, (odd,), ((odd,),)), Table(odd, (odd,), ((odd,),), folded=True))
+    figure = SortedDifferences(odd, odd, (Differences(odd, odd, (0.5, -0.5)),))
+    made = page(Report(odd, (Section(odd, (*blocks, Plot(figure, odd, Table(odd, (odd,), ())))), Section(odd))))
+    found = Page(made)
+    assert "script" not in found.tags
+    assert "alert" in made
+    assert found.tables[0] == [[odd], [odd]]
