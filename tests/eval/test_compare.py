@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.compare import compare, holm, randomisation_p, read_per_query
+from eval.compare import compare, compare_folders, holm, randomisation_p, read_per_query, told
 from eval.errors import RunError
 
 
@@ -57,3 +60,72 @@ def test_a_folder_without_results_is_refused(tmp_path: object) -> None:
     with pytest.raises(RunError) as caught:
         read_per_query(tmp_path)  # type: ignore[arg-type]
     assert "forage eval run" in str(caught.value.hint)
+
+
+def results(folder: Path, values: dict[str, dict[str, float]], **body: object) -> Path:
+    """A folder as `forage eval run` writes it."""
+    folder.mkdir()
+    topics = sorted({topic for row in values.values() for topic in row})
+    rows = [{"query_id": topic, "measures": {name: row[topic] for name, row in values.items()}} for topic in topics]
+    (folder / "per_query.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "measures.json").write_text(json.dumps({"collection": "set", "topics": len(topics), **body}))
+    return folder
+
+
+def test_how_much_was_judged_is_told_and_not_tested(tmp_path: Path) -> None:
+    """Showing less that was judged is not worse, and must not cost other measures their correction."""
+    names = [str(number) for number in range(30)]
+    low, high = dict.fromkeys(names, 0.1), dict.fromkeys(names, 0.9)
+    a = results(tmp_path / "a", {"nDCG@10": low, "Judged@10": high})
+    b = results(tmp_path / "b", {"nDCG@10": high, "Judged@10": low})
+    found = compare_folders(a, b)
+    assert [row.measure for row in found.tests] == ["nDCG@10"]
+    assert found.tests[0].p == found.tests[0].p_holm
+    assert [(name, round(one, 3), round(other, 3)) for name, one, other in found.untested] == [("Judged@10", 0.9, 0.1)]
+    said = told(found)
+    assert said["tests"][0]["significant"]
+    assert said["tests"][0]["wins"] == 30
+    assert said["untested"] == [{"measure": "Judged@10", "mean_a": pytest.approx(0.9), "mean_b": pytest.approx(0.1)}]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        ({"judgements": "aa"}, {"judgements": "bb"}, "another topics or judgements"),
+        ({"judgements": "aa", "corpus": "1"}, {"judgements": "aa", "corpus": "2"}, "another corpus"),
+    ],
+)
+def test_runs_of_unlike_collections_are_refused(
+    tmp_path: Path, one: dict[str, str], other: dict[str, str], said: str
+) -> None:
+    """Though their topics are called the same."""
+    values = {"P@5": {"q1": 0.5}}
+    with pytest.raises(RunError, match=said) as caught:
+        compare_folders(results(tmp_path / "a", values, **one), results(tmp_path / "b", values, **other))
+    assert "same test collection" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("other", [{}, {"judgements": "aa"}, {"judgements": "aa", "corpus": None}])
+def test_what_a_run_does_not_say_is_no_reason_to_refuse_it(tmp_path: Path, other: dict[str, str | None]) -> None:
+    """Runs of before, of a crawled collection, and of other engines name no corpus."""
+    values = {"P@5": {"q1": 0.5}}
+    a = results(tmp_path / "a", values, judgements="aa", corpus="1")
+    assert compare_folders(a, results(tmp_path / "b", values, **other)).tests[0].p == 1.0
+
+
+def test_results_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    """File and line."""
+    values = {"P@5": {"q1": 0.5, "q2": 0.5}}
+    a = results(tmp_path / "a", values)
+    for name, data, said in (
+        ("measures.json", '{\n"a": ', r"measures\.json line 2"),
+        ("measures.json", "[]", "not an object"),
+        ("per_query.jsonl", '{"query_id": "q1", "measures": {"P@5": 1}}\n{"query', r"per_query\.jsonl line 2"),
+    ):
+        b = results(tmp_path / f"{name}-{len(data)}", values)
+        (b / name).write_text(data)
+        with pytest.raises(RunError, match=said):
+            compare_folders(a, b)
+    (a / "measures.json").unlink()
+    with pytest.raises(RunError, match=r"no measures\.json"):
+        compare_folders(a, a)
