@@ -11,6 +11,7 @@ import typer
 from cli.eval_sets import AllowMissing, tell
 
 CORES = os.cpu_count() or 2
+GUARD = 1.0
 
 
 def tune(
@@ -26,6 +27,9 @@ def tune(
         typer.Option(help="'weights.bm25.bigram=0..1', 'fuse.balance.decay', or default; repeat for more"),
     ] = None,
     measure: Annotated[str, typer.Option(help="nDCG, P, R, RR or AP, each @1 to @100")] = "nDCG@10",
+    guard: Annotated[
+        float, typer.Option(help="times what the worst set loses is taken off the mean", min=0, max=100)
+    ] = GUARD,
     folds: Annotated[int, typer.Option(help="over the queries of each set", min=2, max=100)] = 5,
     seed: Annotated[int, typer.Option(help="of folds, trials and trees")] = 20_261_123,
     simplest: Annotated[
@@ -51,19 +55,20 @@ def tune(
     from eval.tuning.tune import tune as tune_sets
 
     plan = Plan(
-        methods_of(method),
-        read_measure(measure),
-        tuple(params or ()),
-        trials,
-        folds,
-        seed,
-        simplest,
-        threads,
-        limit,
-        profile,
-        profile_name,
-        allow_missing,
-        check,
+        methods=methods_of(method),
+        measure=read_measure(measure),
+        params=tuple(params or ()),
+        trials=trials,
+        folds=folds,
+        seed=seed,
+        simplify=simplest,
+        guard=guard,
+        threads=threads,
+        limit=limit,
+        profile=profile,
+        name=profile_name,
+        allow_missing=allow_missing,
+        checked=check,
     )
     sources = sets_in(data, names or ())
     engine = Engine(Settings())

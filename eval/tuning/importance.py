@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from eval.tuning.objective import Objective, macro
+from eval.tuning.objective import Objective
 from eval.tuning.space import Params, Space
 
 POINTS: Final = 11
@@ -27,9 +27,9 @@ class Curve:
 
 def ablation(objective: Objective, params: Params) -> dict[str, float]:
     """By parameter of `params`: what the objective loses when it alone goes back to its default."""
-    whole = macro(objective.means(params))
+    whole = objective.of(objective.means(params))
     return {
-        name: whole - macro(objective.means({other: params[other] for other in params if other != name}))
+        name: whole - objective.of(objective.means({other: params[other] for other in params if other != name}))
         for name in params
     }
 
@@ -44,5 +44,5 @@ def curves(objective: Objective, space: Space, params: Params) -> dict[str, Curv
         ordered = tuple(sorted(values))
         means = [objective.means({**params, each.name: value}) for value in ordered]
         by_set = {name: tuple(found[name] for found in means) for name in objective.slabs}
-        made[each.name] = Curve(ordered, tuple(macro(found) for found in means), by_set)
+        made[each.name] = Curve(ordered, tuple(objective.of(found) for found in means), by_set)
     return made

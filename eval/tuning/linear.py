@@ -37,13 +37,14 @@ class Linear:
     trials: int
     seed: int
     simplify: bool
+    guard: float = 0.0
 
     def objective(self, sets: Sequence[FrozenSet]) -> Objective:
-        return objective_of(sets, self.space.signals, self.base, self.measure)
+        return objective_of(sets, self.space.signals, self.base, self.measure, self.guard)
 
     def search(self, objective: Objective, record: Record, name: str, progress: Callable[[], None]) -> Trials:
         """All trials of one search; those that are on disk are not made again."""
-        trials = record.trials(f"{self.method}: {name}", objective.means, progress)
+        trials = record.trials(f"{self.method}: {name}", objective.means, objective.of, progress)
         if self.method == "tpe":
             search_tpe(self.space, trials, self.trials, self.seed)
         else:

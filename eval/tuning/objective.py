@@ -1,6 +1,7 @@
 """What is maximised: given frozen sets, returns a function from params to one value a topic, and their macro mean.
 
-The objective is the mean over sets of the mean over topics, so that a large set does not win by its size. Scores are
+The objective is the mean over sets of the mean over topics, so that a large set does not win by its size, and what the
+set that loses most loses against the defaults, `guard` times: gains of one set do not buy losses of another. Scores are
 added up signal after signal as ranking/scores.py does, so that ties are the engine's ties, and settled by id. Topics
 lie in slabs that fit the CPU's cache. Not for searching (trials.py) nor for what a set is (frozen.py).
 """
@@ -8,7 +9,7 @@ lie in slabs that fit the CPU's cache. Not for searching (trials.py) nor for wha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -44,7 +45,9 @@ class Objective:
     measure: Graded
     base: Weighing
     signals: tuple[str, ...]
+    guard: float
     slabs: Mapping[str, tuple[Slab, ...]] = field(repr=False)
+    default: Mapping[str, float]  # mean of each set under the defaults
 
     def values(self, params: Params) -> Values:
         """Of every topic."""
@@ -56,7 +59,12 @@ class Objective:
 
     def means(self, params: Params) -> dict[str, float]:
         """By set."""
-        return {name: float(values.mean()) for name, values in self.values(params).items()}
+        return means_of(self.values(params))
+
+    def of(self, means: Mapping[str, float]) -> float:
+        """What is maximised, of the mean of each set."""
+        worst = min(means[name] - self.default[name] for name in self.default)
+        return macro(means) + self.guard * min(0.0, worst)
 
     def _scores(self, slab: Slab, weighing: Weighing) -> Doubles:
         scores, part = slab.start.copy(), np.empty_like(slab.start)
@@ -75,7 +83,9 @@ class Objective:
         return self.measure.of(top(scores, slab.grades, self.measure.k), [topic.gains for topic in slab.topics])
 
 
-def objective_of(sets: Sequence[FrozenSet], searched: Sequence[str], base: Weighing, measure: Graded) -> Objective:
+def objective_of(
+    sets: Sequence[FrozenSet], searched: Sequence[str], base: Weighing, measure: Graded, guard: float = 0.0
+) -> Objective:
     """`searched`: signals whose weights may change. TuneError for a signal that a set was frozen without."""
     wanted = {"dense", *searched}
     for frozen in sets:
@@ -86,7 +96,9 @@ def objective_of(sets: Sequence[FrozenSet], searched: Sequence[str], base: Weigh
             )
         wanted.update(name for name in frozen.signals if base.of(name))
     signals = tuple(name for name in sets[0].signals if name in wanted)
-    return Objective(measure, base, signals, {frozen.name: _slabs(frozen, signals) for frozen in sets})
+    slabs = {frozen.name: _slabs(frozen, signals) for frozen in sets}
+    made = Objective(measure, base, signals, guard, slabs, {})
+    return replace(made, default=made.means({}))
 
 
 def macro(means: Mapping[str, float]) -> float:
@@ -94,9 +106,14 @@ def macro(means: Mapping[str, float]) -> float:
     return float(np.mean(list(means.values())))
 
 
+def means_of(values: Values) -> dict[str, float]:
+    """By set."""
+    return {name: float(each.mean()) for name, each in values.items()}
+
+
 def macro_of(values: Values) -> float:
     """The mean over sets of the mean over topics."""
-    return macro({name: float(each.mean()) for name, each in values.items()})
+    return macro(means_of(values))
 
 
 def _slabs(frozen: FrozenSet, signals: Sequence[str]) -> tuple[Slab, ...]:

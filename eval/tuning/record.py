@@ -24,6 +24,8 @@ _OTHER: Final = "name another folder with --out, or remove this file to begin an
 
 Evaluate = Callable[[Params], Mapping[str, float]]
 """Params -> the mean of each set."""
+Value = Callable[[Mapping[str, float]], float]
+"""The mean of each set -> what is maximised."""
 
 
 class Record:
@@ -46,9 +48,11 @@ class Record:
     ) -> None:
         self._file.close()
 
-    def trials(self, search: str, evaluate: Evaluate, progress: Callable[[], None] | None = None) -> Trials:
-        """The trials of one search, from its first on."""
-        return Trials(self, search, evaluate, progress)
+    def trials(
+        self, search: str, evaluate: Evaluate, value: Value = macro, progress: Callable[[], None] | None = None
+    ) -> Trials:
+        """The trials of one search, from its first on. `value`: what is maximised, of the means."""
+        return Trials(self, search, evaluate, value, progress)
 
     def find(self, search: str, number: int, params: Params) -> dict[str, float] | None:
         """The means of a trial that is on disk. TuneError when it tried other params."""
@@ -62,17 +66,17 @@ class Record:
         means: dict[str, float] = row["means"]
         return means
 
-    def keep(self, search: str, number: int, params: Params, means: Mapping[str, float]) -> None:
+    def keep(self, search: str, number: int, params: Params, means: Mapping[str, float], value: float) -> None:
         """Write one trial."""
-        row = {"search": search, "trial": number, "objective": macro(means), "params": params, "means": means}
+        row = {"search": search, "trial": number, "objective": value, "params": dict(params), "means": dict(means)}
         self._write(row)
-        self._known[search, number] = {"params": dict(params), "means": dict(means)}
+        self._known[search, number] = row
 
     def tried(self, search: str) -> tuple[tuple[dict[str, float], float], ...]:
         """(params, objective) of each trial of a search, in order."""
         numbers = sorted(number for name, number in self._known if name == search)
         rows = [self._known[search, number] for number in numbers]
-        return tuple((row["params"], macro(row["means"])) for row in rows)
+        return tuple((row["params"], row["objective"]) for row in rows)
 
     def _write(self, row: Mapping[str, Any]) -> None:
         with self._guard:
@@ -84,14 +88,20 @@ class Trials:
     """One search: params in, objective out, each tried once. `tried` has them in order."""
 
     def __init__(
-        self, record: Record, search: str, evaluate: Evaluate, progress: Callable[[], None] | None = None
+        self,
+        record: Record,
+        search: str,
+        evaluate: Evaluate,
+        value: Value = macro,
+        progress: Callable[[], None] | None = None,
     ) -> None:
         self._record, self.search, self._evaluate, self._progress = record, search, evaluate, progress
+        self._value = value
         self.tried: list[tuple[dict[str, float], float]] = []
         self._known: dict[tuple[tuple[str, float], ...], float] = {}
 
     def objective(self, params: Params) -> float:
-        """Macro mean; the same params are not measured twice."""
+        """The value; the same params are not measured twice."""
         key = tuple(sorted(params.items()))
         if key in self._known:
             return self._known[key]
@@ -99,8 +109,8 @@ class Trials:
         means = self._record.find(self.search, number, given)
         if means is None:
             means = dict(self._evaluate(given))
-            self._record.keep(self.search, number, given, means)
-        value = macro(means)
+            self._record.keep(self.search, number, given, means, self._value(means))
+        value = self._value(means)
         self._known[key] = value
         self.tried.append((given, value))
         if self._progress:
@@ -125,7 +135,7 @@ def _read(path: Path, tuned: Mapping[str, Any]) -> dict[tuple[str, int], dict[st
         try:
             row = orjson.loads(line)
             if number > 1:
-                rows[row["search"], row["trial"]] = {"params": row["params"], "means": row["means"]}
+                rows[row["search"], row["trial"]] = {name: row[name] for name in ("params", "means", "objective")}
             elif row["tuning"] != orjson.loads(orjson.dumps(tuned)):
                 changed = sorted(
                     name for name in {*row["tuning"], *tuned} if row["tuning"].get(name) != tuned.get(name)

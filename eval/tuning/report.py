@@ -126,12 +126,13 @@ def _paragraph(body: Mapping[str, Any]) -> str:
         f"out; seed {body['seed']}. "
     )
     rule = "Chosen: the simplest params within one standard error of the best. " if body["simplest"] else ""
+    guard = f"What the worst set loses counts {body['guard']:g} times beside the mean. " if body["guard"] else ""
     told = f"Method: {chosen}, the best out of sample. " if chosen else ""
     figures = (
         "In sample is what was tuned on, and always flatters; over queries: chosen on the other folds; set left out: "
         "chosen on the other sets. Every set counts the same, whatever its size."
     )
-    return f"{how}{rule}{told}{figures}\n\n{profile_line(body)}"
+    return f"{how}{rule}{guard}{told}{figures}\n\n{profile_line(body)}"
 
 
 def _held(found: Mapping[str, float] | None) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from eval.tuning.objective import Objective, Values, macro_of
+from eval.tuning.objective import Objective, Values, means_of
 from eval.tuning.space import Params, Space
 
 WAYS_BACK: Final = tuple(share / 10 for share in range(1, 10))
@@ -25,12 +25,12 @@ DIGITS: Final = (1, 2, 3)
 def simplest(objective: Objective, space: Space, best: Params) -> dict[str, float]:
     """The params that are not defaults; none when the defaults are as good."""
     target = objective.values(best)
-    level = macro_of(target)
+    level = objective.of(means_of(target))
 
     def as_good(params: Params) -> float | None:
         """The objective when it may be chance that it is less."""
         found = objective.values(params)
-        value = macro_of(found)
+        value = objective.of(means_of(found))
         return value if level - value <= standard_error(target, found) else None
 
     if as_good({}) is not None:

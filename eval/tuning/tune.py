@@ -61,6 +61,7 @@ class Plan:
     folds: int = 5
     seed: int = 20_261_123
     simplify: bool = True
+    guard: float = 0.0
     threads: int = 1
     limit: int | None = None
     profile: str | None = None
@@ -109,7 +110,7 @@ def tune(engine: Engine, sources: Sequence[Path | str], out: Path, plan: Plan, p
         frozen_place(engine, test, out / FROZEN, base, space.signals, plan.threads, progress) for test in tests
     )
     frozen = [place.frozen for place in places]
-    objective = objective_of(frozen, space.signals, weighing, plan.measure)
+    objective = objective_of(frozen, space.signals, weighing, plan.measure, plan.guard)
     default = objective.values({})
     tuned = Tuned(base, weighing, space, places, default)
     header = {
@@ -118,6 +119,7 @@ def tune(engine: Engine, sources: Sequence[Path | str], out: Path, plan: Plan, p
         "space": [asdict(each) for each in space.parameters],
         "sets": {each.name: fingerprint(each) for each in frozen},
         "request": base,
+        "guard": plan.guard,
     }
     with Record(out / FILE, header) as record:
         outcomes = fitted_all(tuned, plan, record, progress)
@@ -140,6 +142,7 @@ def tune(engine: Engine, sources: Sequence[Path | str], out: Path, plan: Plan, p
         "trials": plan.trials,
         "folds": plan.folds,
         "simplest": plan.simplify,
+        "guard": plan.guard,
         "base": base,
         "sets": sets_told([(place.frozen, place.collection) for place in places], default, findings),
         "chosen": chosen,
@@ -185,7 +188,7 @@ def _fit_of(method: str, tuned: Tuned, plan: Plan, record: Record, tick: _Ticker
     if method == TREES:
         return partial(Trees(tuned.weighing, plan.measure, plan.seed, plan.threads).fit, tick)
     found = next(each for each in METHODS if each == method)
-    way = Linear(found, tuned.space, tuned.weighing, plan.measure, plan.trials, plan.seed, plan.simplify)
+    way = Linear(found, tuned.space, tuned.weighing, plan.measure, plan.trials, plan.seed, plan.simplify, plan.guard)
     return partial(way.fit, record, tick)
 
 

@@ -97,6 +97,18 @@ def test_a_large_set_does_not_win_by_its_size() -> None:
     assert macro_of(found.values({})) == 0.5
 
 
+def test_gains_of_one_set_do_not_buy_losses_of_another() -> None:
+    """By hand: the defaults give 1 and 0; half of the first lost and all of the second won is 0.75 - 2 x 0.5. Without
+    losses the guard takes nothing."""
+    right = topic("r", np.array([[1.0] * len(SIGNALS)]), [1])
+    wrong = topic("w", np.array([[1.0] * len(SIGNALS)]), [0], missing=[1])
+    sets = [frozen("won", [right]), frozen("lost", [wrong])]
+    found = objective_of(sets, SIGNALS, weighing_of({}), read_measure("P@1"), guard=2.0)
+    assert found.default == {"won": 1.0, "lost": 0.0}
+    assert found.of({"won": 0.5, "lost": 1.0}) == pytest.approx(0.75 - 2 * 0.5)
+    assert found.of({"won": 1.0, "lost": 1.0}) == pytest.approx(1.0)
+
+
 def test_a_signal_that_was_not_frozen_is_named() -> None:
     """With the set that lacks it."""
     made = frozen("bare", [topic("t", np.ones((1, 2)), [1])], ("bm25", "dense"))

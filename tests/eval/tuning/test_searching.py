@@ -73,7 +73,7 @@ def test_an_interrupted_search_goes_on_and_ends_alike(tmp_path: Path, method: Me
             measured.append(params)
             return objective.means(params)
 
-        trials = record.trials(f"{method}: all", counted)
+        trials = record.trials(f"{method}: all", counted, objective.of)
         if method == "tpe":
             from eval.tuning.trials import search_tpe
 
