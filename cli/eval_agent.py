@@ -47,10 +47,10 @@ def agent(
     from eval.live.backends import Remote
     from eval.live.chat import PATH, Chat, Sampling
     from eval.live.loop import Bounds
+    from eval.live.report import found_table
     from eval.live.run import Subject, run_agent
     from eval.live.wire import Wire, address
     from eval.report import markdown_table
-    from eval.session_report import system_table
     from eval.sessions import Plan
     from eval.systems import systems_of
 
@@ -82,6 +82,6 @@ def agent(
             collection=collection,
             progress=reporter.update,
         )
-    for kind, table in (("displayed", system_table(body)), ("cited", system_table(body["cited"]))):
+    for kind, table in (("displayed", found_table(body)), ("cited", found_table(body["cited"]))):
         typer.echo(f"evidence {kind}:\n{markdown_table(table)}", nl=False)
     typer.echo(f"written to {out}")

@@ -2,9 +2,9 @@
 was found.
 
 OUT/trajectories/*.jsonl (a file a system, as of simulated sessions), OUT/transcripts/*.jsonl (all that was said), then
-per_topic.jsonl, measures.json and report.md. Goes on with the next question where it was interrupted. A model is no
-function: the same command asks other things another time, whatever its temperature. Not for simulated agents
-(eval/sessions.py).
+per_topic.jsonl (of what was displayed), cited_per_topic.jsonl, measures.json and report.md. Goes on with the next
+question where it was interrupted. A model is no function: the same command asks other things another time, whatever its
+temperature. Not for simulated agents (eval/sessions.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from api.engine import Engine
 from eval.collections import TestCollection
 from eval.desk import request_of
 from eval.errors import DatasetError, RunError, SessionRunError
-from eval.folders import writable, write_results
+from eval.folders import writable, write_whole
 from eval.live.backends import Backend, InProcess
 from eval.live.chat import Message, Sampling
 from eval.live.desk import AgentDesk
@@ -124,8 +124,16 @@ def run_agent(
     rows = list(measured(made, tasks, plan))
     body = body_of(test.name, len(tasks), generation, plan, rows, {cell.system.name: found for cell, found in made})
     body["model"] = {"name": subject.name, "endpoint": subject.endpoint, **subject.sampling.fields()}
-    write_results(out, rows, body, markdown(body))
+    write_whole(out, files(rows, body))
     return body
+
+
+def files(rows: Sequence[Mapping[str, Any]], body: Mapping[str, Any]) -> dict[str, bytes]:
+    """What was cited has a file of its own: rows of per_topic.jsonl are averaged by those that read them."""
+    lines = {
+        kind: b"".join(orjson.dumps(row) + b"\n" for row in rows if row["reader"] == kind) for kind in (DISPLAYED,
+        CITED) } return { "per_topic.jsonl": lines[DISPLAYED], "cited_per_topic.jsonl": lines[CITED], "report.md":
+        markdown(body).encode(), "measures.json": orjson.dumps(body, option=orjson.OPT_INDENT_2), }
 
 
 def _folder(out: Path, name: str) -> Path:

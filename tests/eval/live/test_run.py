@@ -85,11 +85,11 @@ def test_a_run_writes_what_it_says(engine: Engine, data: Path, tmp_path: Path) -
     with stand_in(follow) as seen:
         body = run(engine, data, out, seen, "stateless", "session")
     assert seen.wrong == []
-    rows = [json.loads(line) for line in (out / "per_topic.jsonl").read_text().splitlines()]
-    assert {(row["system"], row["reader"]) for row in rows} == {
-        (system, reader) for system in ("stateless", "session") for reader in ("displayed", "cited")
-    }
-    assert len(rows) == 2 * 2 * 2
+    for name, reader in (("per_topic", "displayed"), ("cited_per_topic", "cited")):
+        rows = [json.loads(line) for line in (out / f"{name}.jsonl").read_text().splitlines()]
+        assert [(row["system"], row["topic"], row["reader"]) for row in rows] == [
+            (system, topic, reader) for system in ("stateless", "session") for topic in QUESTIONS
+        ]
     assert json.loads((out / "measures.json").read_text()) == body
     assert body["endings"] == {"stateless": {"finished": 2}, "session": {"finished": 2}}
     assert body["systems"]["stateless"]["measures"]["calls"] == 2
