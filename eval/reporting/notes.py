@@ -94,19 +94,22 @@ def _json(value: Any) -> str:
     return orjson.dumps(value or {}).decode()
 
 
-def reading_section(results: Sequence[Result]) -> Section:
-    """How every number came about."""
+def reading_section(results: Sequence[Result], compared: bool = True) -> Section:
+    """How every number came about; `compared`: there are tests to explain."""
     lines = [
         f"Intervals are bootstrap percentile intervals of {100 * CONFIDENCE:.0f} % over topics, {BOOTSTRAP_SAMPLES:,} "
         f"samples, seed {BOOTSTRAP_SEED}; of a difference, over the differences topic by topic. They are corrected for "
-        "nothing: one may leave out zero where the corrected test does not.",
-        f"p is of a two-sided paired randomisation test on the mean, {PERMUTATIONS:,} permutations, seed "
-        f"{PAIRED_SEED}. p (Holm) is corrected over the rows of its table. A star, and the words better and worse, "
-        f"stand for a p (Holm) below {SIGNIFICANCE:g}.",
-        "Detectable is the smallest true difference that a test at 0.05 on these topics finds four times in five, from "
-        "the spread of the differences that were seen. What is smaller may exist and stay unseen.",
-        "Wins and losses count topics, however small their difference.",
+        "nothing: one may leave out zero where the corrected test does not."
     ]
+    if compared:
+        lines += [
+            f"p is of a two-sided paired randomisation test on the mean, {PERMUTATIONS:,} permutations, seed "
+            f"{PAIRED_SEED}. p (Holm) is corrected over the rows of its table. A star, and the words better and worse, "
+            f"stand for a p (Holm) below {SIGNIFICANCE:g}.",
+            "Detectable is the smallest true difference that a test at 0.05 on these topics finds four times in five, "
+            "from the spread of the differences that were seen. What is smaller may exist and stay unseen.",
+            "Wins and losses count topics, however small their difference.",
+        ]
     if any(isinstance(each, Sessions) for each in results):
         lines.append(
             "Points are hundredths. Of sessions a question's value is its mean over agents and readers, so there are "

@@ -50,6 +50,8 @@ MOST: Final = 55
 LONG: Final = 40
 """Characters of a cell that are never broken."""
 
+_NUMBER: Final = re.compile(r"[-+]?[\d,]*\.?\d+[*?]*")
+
 Ready = Callable[[int, int], None]
 
 
@@ -106,7 +108,7 @@ def _block(block: Block, drawn: Iterator[str]) -> str:
 
 
 def _table(table: Table, caption: str) -> str:
-    numeric = [any(isinstance(row[place], Number) for row in table.rows) for place in range(len(table.head))]
+    numeric = [any(_is_number(row[place]) for row in table.rows) for place in range(len(table.head))]
     head = "".join(
         f'<th scope="col"{_class(number)}>{html.escape(name)}</th>'
         for name, number in zip(table.head, numeric, strict=True)
@@ -118,16 +120,21 @@ def _table(table: Table, caption: str) -> str:
     return f'<div class="wide{" heat" if heat else ""}">{body}</div>'
 
 
+def _is_number(cell: Cell) -> bool:
+    """Also one that results have as text."""
+    return isinstance(cell, Number) or bool(_NUMBER.fullmatch(cell))
+
+
 def _class(numeric: bool) -> str:
     return ' class="n"' if numeric else ""
 
 
 def _cell(cell: Cell) -> str:
-    if isinstance(cell, str):
+    if isinstance(cell, str) and not _is_number(cell):
         long = ' class="t"' if len(cell) > LONG else ""
         return f"<td{long}>{html.escape(cell)}</td>"
     shade = ""
-    if cell.shade:
+    if isinstance(cell, Number) and cell.shade:
         share = round(MOST * min(1.0, abs(cell.shade)))
         colour = f"var({UP if cell.shade > 0 else DOWN})"
         shade = f' style="background:color-mix(in srgb,{colour} {share}%,transparent)"'

@@ -75,7 +75,9 @@ def session_section(group: SessionGroup, pairs: Sequence[Pair]) -> Section:
         blocks.append(test_table(group, values))
     sections = [*curve_sections(group)]
     if tokens := group.body.get("tokens"):
-        sections.append(_told("Equal displayed tokens, against tuned baselines", TOKENS_NOTE, budget_table(tokens)))
+        sections.append(
+            _told("Equal displayed tokens", TOKENS_NOTE, "Sessions against tuned baselines", budget_table(tokens))
+        )
     if pairs:
         sections.append(reader_section(group, measure))
         contests = [
@@ -86,14 +88,14 @@ def session_section(group: SessionGroup, pairs: Sequence[Pair]) -> Section:
     if parts := group.body.get("strata"):
         base = group.body["baseline"]
         said = f"Differences in {measure} to {base}, in points; ?: few topics; *: p below 0.05, not corrected."
-        sections.append(_told("Parts of the topics", said, strata_table(parts, base)))
+        sections.append(_told("Parts of the topics", said, f"{measure} by agent and part", strata_table(parts, base)))
     return Section(f"Sessions: {group.name}", tuple(blocks), tuple(sections))
 
 
-def _told(title: str, said: str, rows: Sequence[Sequence[str]]) -> Section:
+def _told(title: str, said: str, caption: str, rows: Sequence[Sequence[str]]) -> Section:
     """A table that the results of the first folder have made."""
     head, *rest = rows
-    return Section(title, (Text(said.strip()), Table(title, tuple(head), tuple(map(tuple, rest)))))
+    return Section(title, (Text(said.strip()), Table(caption, tuple(head), tuple(map(tuple, rest)))))
 
 
 def texts(group: SessionGroup) -> Mapping[str, str]:

@@ -44,7 +44,7 @@ def run_report(run: AdHoc) -> Report:
     sections = (
         Section("Measures", tuple(blocks)),
         ran_section([run]),
-        reading_section([run]),
+        reading_section([run], compared=False),
         limits_section([run], (), ()),
     )
     return Report(f"{run.set}: {len(run.queries)} topics", sections)
