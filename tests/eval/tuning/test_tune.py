@@ -13,14 +13,20 @@ import pytest
 
 from api.engine import Engine
 from api.settings import Settings
+from eval.collections import read_collection
 from eval.errors import DatasetError, RunError, TuneError
+from eval.frozen_files import load
 from eval.tuning.graded import read_measure
 from eval.tuning.sets import sets_in
+from eval.tuning.trees import reranked, stage
 from eval.tuning.tune import Plan, methods_of, tune
+from eval.tuning.weighing import weighing_of
+from indexer.rerankers.trees import load_trees
 from ranking.errors import ForageError
 from tests.eval.sets import write
 
 WORDS = "moss fern harbour engine river stone lamp garden winter paper".split()
+CAPLESS = {"max_per_site": None}
 PLAN = Plan(("tpe",), read_measure("nDCG@10"), ("weights.bm25.bigram=0..2", "fuse.balance.floor"), trials=8, folds=2)
 
 
@@ -57,7 +63,7 @@ def tuned(engine: Engine, data: Path, out: Path, **changes: Any) -> dict[str, An
 
 
 def test_what_was_tuned_is_a_profile_and_the_engine_agrees(engine: Engine, data: Path, tmp_path: Path) -> None:
-    """Every topic that is searched again has its frozen value, with params and with trees; the files say the same."""
+    """Every topic that is searched again has its frozen value, and trees its order; the files say the same."""
     body = tuned(engine, data, tmp_path, methods=methods_of("all"), name="mine", simplify=False)
     for what in ("params", "trees"):
         assert [(row["topics"], row["differing"]) for row in body["engine"][what]] == [(6, []), (6, [])]
@@ -75,11 +81,15 @@ def test_what_was_tuned_is_a_profile_and_the_engine_agrees(engine: Engine, data:
         assert f"{row['in_sample']:.4f}" in report
         assert f"{row['left_out']['mean']:.4f}" in report
     assert body["profile"] in report
-    reference = body["model"]
-    stage = {"type": "trees", "model": reference}
-    collection = body["sets"][0]["collection"]
-    answer = json.loads(engine.search({"query": "moss", "collection": collection, "rerank": [stage]}, "default").body)
-    assert answer["results"]
+    for row in body["sets"]:
+        made = load(tmp_path / "frozen" / f"{row['set']}.npz")
+        texts = {each.id: each.text for each in read_collection(data / row["set"]).topics}
+        model = load_trees((tmp_path / "model.txt").read_text())
+        for topic in made.topics:
+            asked = {"query": texts[topic.topic], "collection": row["collection"], "rerank": [stage(body["model"])]}
+            answer = json.loads(engine.search({**asked, "max_results": 100, "diversify": CAPLESS}, "default").body)
+            order = reranked(made, topic, weighing_of({}), model)
+            assert [hit["id"] for hit in answer["results"]] == [topic.ids[at] for at in order.tolist()][:100]
 
 
 def test_the_same_seed_gives_the_same_results_interrupted_or_not(engine: Engine, data: Path, tmp_path: Path) -> None:
