@@ -131,9 +131,15 @@ def run_agent(
 def files(rows: Sequence[Mapping[str, Any]], body: Mapping[str, Any]) -> dict[str, bytes]:
     """What was cited has a file of its own: rows of per_topic.jsonl are averaged by those that read them."""
     lines = {
-        kind: b"".join(orjson.dumps(row) + b"\n" for row in rows if row["reader"] == kind) for kind in (DISPLAYED,
-        CITED) } return { "per_topic.jsonl": lines[DISPLAYED], "cited_per_topic.jsonl": lines[CITED], "report.md":
-        markdown(body).encode(), "measures.json": orjson.dumps(body, option=orjson.OPT_INDENT_2), }
+        kind: b"".join(orjson.dumps(row) + b"\n" for row in rows if row["reader"] == kind)
+        for kind in (DISPLAYED, CITED)
+    }
+    return {
+        "per_topic.jsonl": lines[DISPLAYED],
+        "cited_per_topic.jsonl": lines[CITED],
+        "report.md": markdown(body).encode(),
+        "measures.json": orjson.dumps(body, option=orjson.OPT_INDENT_2),
+    }
 
 
 def _folder(out: Path, name: str) -> Path:
