@@ -18,10 +18,13 @@ import orjson
 from eval.errors import JudgementError
 from eval.folders import writable, write_whole
 from eval.judgements.topics import JudgedTopic
-from ranking.shown import shown
+from ranking.shown import several, shown
 
 BREAKS: Final = frozenset("\t\r\n")
 """What no cell of a table may hold."""
+
+NAMED: Final = 20
+"""Sessions that the page names; of more it says how many."""
 
 MEANING: Final = {
     "cited": (
@@ -82,7 +85,6 @@ def _weights(topics: Sequence[JudgedTopic]) -> Iterator[dict[str, Any]]:
 def readme(body: Mapping[str, Any]) -> str:
     """How it was made, and what it cannot show."""
     eta = f" with eta {body['eta']:g}" if "eta" in body else ""
-    several = len(body["sessions"])
     collection = body["collection"]
     left = [
         (body["skipped"], "without any feedback, not read: "),
@@ -92,7 +94,7 @@ def readme(body: Mapping[str, Any]) -> str:
         "# Judgements from sessions",
         "",
         f"{body['judgements']} judgements of {body['topics']} queries, from {body['feedback']} feedback events of "
-        f"{several} sessions, by the model `{body['model']}`{eta}: {MEANING[body['model']]}.",
+        f"{len(body['sessions'])} sessions, by the model `{body['model']}`{eta}: {MEANING[body['model']]}.",
         "",
         "```",
         f"forage eval run --data THIS --collection {collection} --operators --out OUT",
@@ -108,15 +110,15 @@ def readme(body: Mapping[str, Any]) -> str:
         "| what | number |",
         "| --- | --- |",
         f"| searches read | {body['searches']} |",
-        f"| of them with filters, weights or the like, which the topics do not have | {body['narrowed']} |",
+        f"| of them with filters or rules, which the topics do not have | {body['narrowed']} |",
         f"| searches of other collections, left out | {body['of_other_collections']} |",
         f"| queries of which nothing good is known, left out | {body['without_a_good_document']} |",
         f"| feedback on documents that no search before it showed, left out | {body['unplaced']} |",
         f"| documents that were both taken and rejected for a query | {body['conflicts']} |",
         *(f"| grade {grade} | {count} |" for grade, count in body["grades"].items()),
         "",
-        f"Sessions: {', '.join(body['sessions'])}.",
-        *(f"Sessions {what}{', '.join(names)}." for names, what in left if names),
+        "judgements.json names the sessions, weights.jsonl those behind each judgement.",
+        *(f"Sessions {what}{several(names, NAMED)}." for names, what in left if names),
         "",
         "## What it cannot show",
         "",

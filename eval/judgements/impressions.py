@@ -10,19 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 Word = Literal["cite", "open", "reject"]
-
-NARROWING: Final = ("filters", "rules", "score", "weights", "retrieve", "profile")
-"""Fields of a request without which its query means something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Impression:
     """One answered query. `shown`: documents by rank, best first; `words`: document -> what was said of it last, where
-    a cite outlives an open: who cites a page and reads it again has not changed its mind. `narrowed`: the request said
-    more than its query."""
+    a cite outlives an open: who cites a page and reads it again has not changed its mind. `narrowed`: the search
+    had filters or rules."""
 
     session: str
     seq: int
@@ -89,5 +86,6 @@ def _place(
 
 
 def _narrowed(row: Mapping[str, Any]) -> bool:
+    """With a filter or a rule; a log has every default beside."""
     request = row.get("request") or {}
-    return any(request.get(name) for name in NARROWING)
+    return any((request.get("filters") or {}).values()) or bool(request.get("rules"))

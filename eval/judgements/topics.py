@@ -18,7 +18,7 @@ from eval.judgements.models import Estimate, Judgement, judge
 @dataclass(frozen=True, slots=True)
 class JudgedTopic:
     """`text`: as it was written most often. `impressions`: how many there are of it; `narrowed`: how many of them were
-    searches with filters, weights or the like."""
+    searches with filters or rules."""
 
     id: str
     text: str

@@ -124,7 +124,9 @@ def test_what_agents_thought_does_not_leave(engine: Engine, tmp_path: Path) -> N
 
 def test_weights_say_where_a_judgement_comes_from(engine: Engine, tmp_path: Path) -> None:
     """One row each, in the order of the judgements."""
-    shown = search(engine, "one", "harbour", filters={"languages": []}, weights={"recency": 0.1})
+    rule = {"match": {"site": "example.org"}, "do": "boost", "by": 1.5}
+    search(engine, "one", "harbour", filters={"languages": []}, weights={"recency": 0.1})
+    shown = search(engine, "one", "harbour", rules=[rule])
     say(engine, "one", ("open", shown[0]), ("cite", "x1" if "x1" not in shown else "m1"))
     body = from_sessions(engine, tmp_path / "out", Plan(("one",)))
     (row,) = [json.loads(line) for line in (tmp_path / "out" / "weights.jsonl").read_text().splitlines()]
@@ -133,7 +135,7 @@ def test_weights_say_where_a_judgement_comes_from(engine: Engine, tmp_path: Path
         1,
         1.0,
         1,
-        [1],
+        [1, 1],
         ["one"],
     )
     assert body["unplaced"] == 1
