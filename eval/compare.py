@@ -85,14 +85,14 @@ def untested(measure: str) -> bool:
 
 
 def check_alike(a: Path, b: Path) -> None:
-    """RunError when measures.json of the two name other judgements, or another corpus."""
+    """RunError when measures.json of the two name other judgements, or other documents."""
     bodies = [_body(folder) for folder in (a, b)]
-    for key, what in (("judgements", "topics or judgements"), ("corpus", "corpus")):
+    for key, what in (("judgements", "topics or judgements"), ("corpus", "documents")):
         one, other = (body.get(key) for body in bodies)
         if one and other and one != other:
             names = " and ".join(f"{body.get('collection')} ({body.get('topics')} topics)" for body in bodies)
             raise RunError(
-                f"{a} and {b} were measured on another {what}: {names}", hint="run both on the same test collection"
+                f"{a} and {b} were measured on other {what}: {names}", hint="run both on the same test collection"
             )
 
 

@@ -131,8 +131,7 @@ def evaluate(
         )
         run = {topic: answer.documents for topic, answer in answers.items()}
         measured = measure(run, test.qrels, [topic.id for topic in test.topics], measures)
-        searched = test if collection is None else replace(test, corpus=None, source=None)
-        body = body_of(searched, measured, request, generation, findings)
+        body = body_of(test, measured, request, generation, findings)
         body["latency"] = percentiles([answer.ms for answer in answers.values()], threads)
         write_run(out, test.topics, run, measured, body, {topic: answer.ms for topic, answer in answers.items()})
         partial.remove()

@@ -77,10 +77,11 @@ def _parsed(name: str) -> Measure:
     known = measure_names()
     if plain not in known:
         meant = nearest(plain, known)
+        corrected = meant and meant + name[len(plain) :]
         raise MeasureError(
             f"there is no measure {name!r}",
-            hint=f"measures: {', '.join(known.values())}",
-            did_you_mean=meant and meant + name[len(plain) :],
+            hint=f"{f'did you mean {corrected}? ' if corrected else ''}measures: {', '.join(known.values())}",
+            did_you_mean=corrected,
         )
     try:
         made: Measure = ir_measures.parse_measure(name)

@@ -75,7 +75,7 @@ class Partial:
             names = {*kept, *self._specification}
             changed = sorted(name for name in names if kept.get(name) != self._specification.get(name))
             raise RunError(
-                f"{self._path} is of an interrupted run with another {', '.join(changed)}",
+                f"{self._path} is of an interrupted run that differs in {', '.join(changed)}",
                 hint="finish that run, give another --out, or remove the file",
             )
         return whole

@@ -31,13 +31,13 @@ def body_of(
     test: TestCollection, measured: Measured, request: Mapping[str, Any], generation: str | None, findings: Findings
 ) -> dict[str, Any]:
     """measures.json: what was measured on what. `judgements` says which topics and grades these were: two runs can be
-    compared when theirs are the same, and their `corpus`, where both have one."""
-    body = summary(test.name, measured, dict(request), generation)
+    compared when theirs are the same, and so are the documents (`corpus`), where both name them."""
+    body, counts = summary(test.name, measured, dict(request), generation), asdict(findings)
     return body | {
         "split": test.split,
         "judgements": judgements_hash(test),
-        "corpus": test.fingerprint() if test.has_corpus else None,
-        "input": asdict(findings),
+        "corpus": counts.pop("corpus"),
+        "input": counts,
         "measured_at": now(),
     }
 

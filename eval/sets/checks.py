@@ -11,6 +11,8 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Final
 
+import xxhash
+
 from eval.errors import DatasetError
 from eval.sets.collection import TestCollection, has_text
 from eval.sets.judgements import judgements
@@ -22,16 +24,18 @@ _SPACE: Final = re.compile(r"\s")
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Counts of what does not fit and does not prevent measuring."""
+    """Counts of what does not fit and does not prevent measuring; and which documents the corpus has."""
 
     unjudged_topics: int = 0  # of the set, which are not measured
     topics_without_relevant: int = 0  # of those measured: nothing can be found, so every measure is 0
     unknown_topics: int = 0  # judged, and not in the set
     missing_documents: int = 0  # judged, and not in the corpus
     empty_documents: int = 0  # in the corpus, without any text: not indexed
+    documents: int = 0  # in the corpus
+    corpus: str | None = None  # which documents these are: sixteen hexadecimal digits of all their names, in any order
 
     def notes(self) -> tuple[str, ...]:
-        """For people, of those that are not 0."""
+        """For people, of what does not fit."""
         said = (
             (self.unjudged_topics, "topics are not judged, and not measured"),
             (self.topics_without_relevant, "topics have no relevant document: they count 0 in the means"),
@@ -46,10 +50,10 @@ def check_judgements(test: TestCollection, allow_missing: bool = False) -> Findi
     """DatasetError when judgements name topics that the set has not or documents that the corpus has not, unless
     `allow_missing`; and always when they name none that it has."""
     wanted = {document for grades in test.qrels.values() for document in grades}
-    present, empty = _survey(test, wanted) if test.has_corpus else (wanted, 0)
+    survey = _survey(test, wanted) if test.has_corpus else _Survey(wanted)
     unknown = test.qrels.keys() - test.known if test.known else set[str]()
-    missing = wanted - present
-    if wanted and not present:
+    missing = wanted - survey.present
+    if wanted and not survey.present:
         raise DatasetError(
             f"{test.folder}: none of the {len(wanted):,} judged documents is in the corpus (e.g. {min(wanted)})",
             hint="the judgements are of another corpus",
@@ -66,7 +70,9 @@ def check_judgements(test: TestCollection, allow_missing: bool = False) -> Findi
         ),
         unknown_topics=len(unknown),
         missing_documents=len(missing),
-        empty_documents=empty,
+        empty_documents=survey.empty,
+        documents=survey.documents,
+        corpus=f"{survey.names:016x}" if test.has_corpus else None,
     )
 
 
@@ -78,10 +84,19 @@ def document_names(test: TestCollection) -> Iterator[tuple[str, str]]:
             yield place, str(name)
 
 
-def _survey(test: TestCollection, wanted: Set[str]) -> tuple[set[str], int]:
-    """(the wanted documents that are there, how many of all have no text)."""
+@dataclass(slots=True)
+class _Survey:
+    """Of the wanted documents those that are there; of all, how many, how many without text, and a sum of names."""
+
+    present: set[str]
+    empty: int = 0
+    documents: int = 0
+    names: int = 0
+
+
+def _survey(test: TestCollection, wanted: Set[str]) -> _Survey:
     key = "url" if test.by_url else "id"
-    present, empty = set[str](), 0
+    found = _Survey(set())
     for place, document in test.rows():
         name = str(document.get(key, ""))
         if _SPACE.search(name):
@@ -89,9 +104,11 @@ def _survey(test: TestCollection, wanted: Set[str]) -> tuple[set[str], int]:
                 f"{place}: the {key} {name!r} has spaces, which a TREC run cannot hold", hint="write them as %20"
             )
         if name in wanted:
-            present.add(name)
-        empty += not has_text(document)
-    return present, empty
+            found.present.add(name)
+        found.empty += not has_text(document)
+        found.documents += 1
+        found.names = (found.names + xxhash.xxh3_64_intdigest(name.encode())) % (1 << 64)
+    return found
 
 
 def _refusal(test: TestCollection, topics: Set[str], documents: Set[str], what: str, count: int) -> DatasetError:

@@ -113,9 +113,15 @@ def _each(name: str, what: str, read: Callable[[], Iterable[Read]]) -> Iterator[
         raise
     except Exception as error:
         raise DatasetError(
-            f"ir_datasets cannot read the {what} of {name!r}: {cut(str(error), SHOWN_ERROR) or type(error).__name__}",
+            f"ir_datasets cannot read the {what} of {name!r}: {_reason(error)}",
             hint="it downloads to IR_DATASETS_HOME, or ~/.ir_datasets: is there a way out to the network, and room?",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Of a failed download the first thing that is said: the second is every address that was tried."""
+    first = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    return cut(first, SHOWN_ERROR) or type(error).__name__
 
 
 def _document(document: Any) -> dict[str, Any]:

@@ -91,12 +91,16 @@ def test_how_much_was_judged_is_told_and_not_tested(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("one", "other", "said"),
     [
-        ({"judgements": "aa"}, {"judgements": "bb"}, "another topics or judgements"),
-        ({"judgements": "aa", "corpus": "1"}, {"judgements": "aa", "corpus": "2"}, "another corpus"),
+        ({"judgements": "aa"}, {"judgements": "bb"}, "other topics or judgements"),
+        (
+            {"judgements": "aa", "corpus": "1"},
+            {"judgements": "aa", "corpus": "2"},
+            "other documents",
+        ),
     ],
 )
 def test_runs_of_unlike_collections_are_refused(
-    tmp_path: Path, one: dict[str, str], other: dict[str, str], said: str
+    tmp_path: Path, one: dict[str, object], other: dict[str, object], said: str
 ) -> None:
     """Though their topics are called the same."""
     values = {"P@5": {"q1": 0.5}}
@@ -106,7 +110,7 @@ def test_runs_of_unlike_collections_are_refused(
 
 
 @pytest.mark.parametrize("other", [{}, {"judgements": "aa"}, {"judgements": "aa", "corpus": None}])
-def test_what_a_run_does_not_say_is_no_reason_to_refuse_it(tmp_path: Path, other: dict[str, str | None]) -> None:
+def test_what_a_run_does_not_say_is_no_reason_to_refuse_it(tmp_path: Path, other: dict[str, object]) -> None:
     """Runs of before, of a crawled collection, and of other engines name no corpus."""
     values = {"P@5": {"q1": 0.5}}
     a = results(tmp_path / "a", values, judgements="aa", corpus="1")

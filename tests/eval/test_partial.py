@@ -117,8 +117,8 @@ def test_a_torn_last_line_is_asked_again(tmp_path: Path, engine: Engine, place: 
 @pytest.mark.parametrize(
     ("request_", "limit", "said"),
     [
-        ({"profile": "bm25", "weights": {"recency": 0.5}}, None, "another request"),
-        ({"profile": "bm25"}, 5, "another topics"),
+        ({"profile": "bm25", "weights": {"recency": 0.5}}, None, "differs in request"),
+        ({"profile": "bm25"}, 5, "differs in topics"),
     ],
 )
 def test_another_run_is_refused_by_what_differs(
@@ -151,7 +151,7 @@ def test_a_saved_profile_is_pinned_to_its_version(tmp_path: Path, engine: Engine
     with pytest.raises(KeyboardInterrupt):
         run(engine, place, tmp_path, stop_at(3), {"profile": "mine"})
     engine.put_profile("mine", {"weights": {"*": 0, "bm25": 3}}, "default")
-    with pytest.raises(RunError, match="another request"):
+    with pytest.raises(RunError, match="differs in request"):
         run(engine, place, tmp_path, quiet, {"profile": "mine"})
     body = run(engine, place, tmp_path, quiet, {"profile": "mine@1"})
     assert body["request"] == {"profile": "mine@1"}

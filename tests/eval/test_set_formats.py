@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import xxhash
 import zstandard
 
 from eval.collections import TestCollection, read_collection
 from eval.errors import DatasetError
+from eval.sets.checks import check_judgements
 
 DOCUMENTS = {
     "d1": ("Cats & dogs", "Cats sleep.\n\nDogs bark < cats."),
@@ -20,6 +22,7 @@ DOCUMENTS = {
 }
 TOPICS = {"1": "do cats sleep", "2": "rails"}
 GRADES = [("1", "d1", 2), ("1", "d3", 0), ("2", "d2", 1)]
+NAMES = f"{sum(xxhash.xxh3_64_intdigest(name.encode()) for name in DOCUMENTS) % 2**64:016x}"
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -105,6 +108,7 @@ def test_every_layout_in_every_packing_is_the_same_set(
     assert test.qrels == {"1": {"d1": 2, "d3": 0}, "2": {"d2": 1}}
     assert not test.by_url
     assert texts(test) == DOCUMENTS
+    assert check_judgements(test).corpus == NAMES
 
 
 def test_metadata_of_beir_is_that_of_the_document(tmp_path: Path) -> None:
