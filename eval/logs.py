@@ -15,7 +15,9 @@ from typing import Any, Final
 
 from eval.collections import CORPUS_NAMES, TestCollection, read_collection
 from eval.errors import DatasetError
-from eval.tasks import Task, evidence_words, lines
+from eval.sets.files import objects, packed
+from eval.sets.layouts import JUDGEMENTS, SPLITS_OF
+from eval.tasks import SESSIONS, Task, evidence_words
 
 SEARCH: Final = "search"
 FINAL: Final = "final"
@@ -45,14 +47,14 @@ class Log:
 
 def read_logs(folder: Path) -> tuple[TestCollection, tuple[Log, ...]]:
     """The set (without a corpus or judgements where it has none) and its logs. DatasetError names file and line."""
-    path = folder / "sessions.jsonl"
-    if not path.is_file():
-        raise DatasetError(f"{folder} has no sessions.jsonl", hint="a log is {session_id, turns: [{query}]} a line")
-    judged = (folder / "qrels.tsv").is_file()
+    path = packed(folder, SESSIONS)
+    if path is None:
+        raise DatasetError(f"{folder} has no {SESSIONS}", hint="a log is {session_id, turns: [{query}]} a line")
+    judged = packed(folder, JUDGEMENTS) or (folder / SPLITS_OF).is_dir()
     corpus = next((folder / name for name in CORPUS_NAMES if (folder / name).is_file()), None)
     test = read_collection(folder) if judged else TestCollection(folder.name, folder, (), {}, False, corpus)
     logs, known = [], set[str]()
-    for number, row in lines(path):
+    for number, row in objects(path):
         log = _log(row, test.qrels, f"{path} line {number}")
         if log.id in known:
             raise DatasetError(f"{path} line {number}: the session {log.id} is there already")

@@ -8,18 +8,18 @@ indexed, with file and line. Not for logs of real agents (logs.py).
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from eval.collections import TestCollection, read_collection
 from eval.errors import DatasetError
+from eval.sets.files import objects, packed
+from eval.sets.judgements import judgements
 from eval.words import folded
 
+SESSIONS: Final = "sessions.jsonl"
 SUB_QUERY: Final = "sub-query"
 EVIDENCE: Final = 2
 """Relevant documents that make a question multi-hop."""
@@ -49,7 +49,6 @@ def read_tasks(folder: Path, topics: int | None, seed: int) -> tuple[TestCollect
     """The set and its tasks, or a seeded sample of so many of them, in the set's order."""
     test = read_collection(folder)
     test.check_corpus()
-    check_topics(folder / "queries.jsonl")
     multi_hop = [
         topic
         for topic in test.topics
@@ -65,8 +64,8 @@ def read_tasks(folder: Path, topics: int | None, seed: int) -> tuple[TestCollect
         multi_hop = [topic for place, topic in enumerate(multi_hop) if place in chosen]
     judged = {topic.id: [doc for doc, grade in test.qrels[topic.id].items() if grade > 0] for topic in multi_hop}
     words = evidence_words(test, {doc for documents in judged.values() for doc in documents})
-    check_evidence(folder / "qrels.tsv", judged, words)
-    steps = read_steps(folder / "sessions.jsonl")
+    check_evidence(test, judged, words)
+    steps = read_steps(packed(folder, SESSIONS))
     return test, tuple(
         Task(
             topic.id,
@@ -86,36 +85,24 @@ def evidence_words(test: TestCollection, wanted: set[str]) -> dict[str, frozense
     }
 
 
-def check_topics(path: Path) -> None:
-    """Duplicate ids and empty texts."""
-    counted: Counter[str] = Counter()
-    for number, row in lines(path):
-        name = str(row.get("id"))
-        counted[name] += 1
-        if counted[name] > 1:
-            raise DatasetError(f"{path} line {number}: the topic {name} is there already")
-        if not str(row.get("text", "")).strip():
-            raise DatasetError(f"{path} line {number}: the topic {name} has no text")
+def check_evidence(test: TestCollection, judged: Mapping[str, list[str]], words: Mapping[str, frozenset[str]]) -> None:
+    """Every judged document of the tasks is in the corpus, with a text."""
+    for path in test.judged_in:
+        for each in judgements(path):
+            if each.document in judged.get(each.topic, ()) and each.document not in words:
+                raise DatasetError(
+                    f"{path} line {each.number}: the corpus has no document {each.document}, "
+                    f"which topic {each.topic} needs",
+                    hint="the judgements are of another corpus, or the corpus is cut off",
+                )
 
 
-def check_evidence(path: Path, judged: Mapping[str, list[str]], words: Mapping[str, frozenset[str]]) -> None:
-    """Every judged document of the tasks is in the corpus."""
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        topic, _, rest = line.partition("\t")
-        document = rest.partition("\t")[0]
-        if document in judged.get(topic, ()) and document not in words:
-            raise DatasetError(
-                f"{path} line {number}: the corpus has no document {document}, which topic {topic} needs",
-                hint="the judgements are of another corpus, or the corpus is cut off",
-            )
-
-
-def read_steps(path: Path) -> dict[str, tuple[Step, ...]]:
+def read_steps(path: Path | None) -> dict[str, tuple[Step, ...]]:
     """topic -> its human sub-questions; nothing for a set whose sessions have none."""
     found: dict[str, tuple[Step, ...]] = {}
-    if not path.is_file():
+    if path is None:
         return found
-    for number, row in lines(path):
+    for number, row in objects(path):
         turns = row.get("turns")
         if not isinstance(turns, list):
             raise DatasetError(f"{path} line {number}: not a session with turns")
@@ -128,19 +115,3 @@ def read_steps(path: Path) -> dict[str, tuple[Step, ...]]:
         except (KeyError, IndexError, TypeError) as error:
             raise DatasetError(f"{path} line {number}: not a session with answers and gold ({error!r})") from None
     return found
-
-
-def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(number from 1, object) of a JSON lines file."""
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise DatasetError(
-                f"{path} line {number}: not JSON ({error})", hint="the file may have been cut off"
-            ) from None
-        if not isinstance(row, dict):
-            raise DatasetError(f"{path} line {number}: not an object")
-        yield number, row

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from eval.errors import DatasetError
+from eval.logs import read_logs
 from eval.tasks import read_tasks
-from tests.eval.sets import multi_hop
+from tests.eval.sets import multi_hop, write
 
 
 def test_tasks_are_questions_with_several_relevant_documents(tmp_path: Path) -> None:
@@ -63,3 +66,19 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(DatasetError, match=name.partition(".")[0]):
         read_tasks(folder, None, 1)
+
+
+def test_a_packed_set_has_the_same_tasks_and_logs(tmp_path: Path) -> None:
+    """Every file of it may be zstd."""
+    folder = multi_hop(tmp_path / "set")
+    rows = [json.loads(line) for line in (folder / "sessions.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["turns"] = [{**turn, "query": turn["query_raw"]} for turn in row["turns"]]
+    write(folder / "sessions.jsonl", rows)
+    before, logs = read_tasks(folder, None, 1)[1], read_logs(folder)[1]
+    assert before[0].steps
+    for path in list(folder.iterdir()):
+        path.with_name(f"{path.name}.zst").write_bytes(zstandard.ZstdCompressor().compress(path.read_bytes()))
+        path.unlink()
+    assert read_tasks(folder, None, 1)[1] == before
+    assert read_logs(folder)[1] == logs
