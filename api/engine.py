@@ -326,6 +326,10 @@ class Engine:
         """Every document of a collection as a line of an ingest."""
         return self._collections.documents(tenant, name)
 
+    def forget_vectors(self) -> None:
+        """Queries that were asked before cost what new ones do."""
+        self._vectors.forget()
+
     def encode(self, text: str) -> Floats:
         """A query's vector."""
         return self._vectors.encode(text)[0]

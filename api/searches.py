@@ -34,6 +34,7 @@ from api.warm.index import PooledIndex
 from api.warm.keys import Key
 from api.warm.prefetch import Task
 from api.warm.probing import guess, probe
+from api.warm.scouting import scout
 from ranking.pipeline import NOWHERE, Elsewhere
 from ranking.ports import SearchIndex
 from ranking.retriever_plans import Likeness
@@ -182,6 +183,8 @@ class Searches:
         tenant, request = task.owner[0], task.request
         with self.open(tenant, request) as index:
             surrounding = replace(self._surrounding(tenant, request), profiler=None, rerankers=None)
+            if task.scout:
+                return scout(request, over(index), surrounding.synonyms)
             return guess(request, over(index), self._vectors, newest(index), surrounding)
 
     @contextmanager

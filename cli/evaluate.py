@@ -13,6 +13,7 @@ from cli.eval_compare import compare
 from cli.eval_features import features
 from cli.eval_from_sessions import from_sessions
 from cli.eval_measure import measure
+from cli.eval_prefetch import prefetch
 from cli.eval_report import report
 from cli.eval_run import run
 from cli.eval_tune import tune
@@ -25,6 +26,7 @@ app.command("features")(features)
 app.command("report")(report)
 app.command("tune")(tune)
 app.command("agent")(agent)
+app.command("prefetch")(prefetch)
 app.command("from-sessions")(from_sessions)
 
 Collection = Annotated[str | None, typer.Option(help="search this collection instead of indexing the corpus")]

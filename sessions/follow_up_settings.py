@@ -15,7 +15,11 @@ class FollowUpSettings:
     most: int = row(3, "follow-ups", "the contract's number: more is a menu, which an agent has to read")
     pages: int = row(3, "pages", "the top of what was shown: names further down are of other subjects")
     page_characters: int = row(1_000, "characters", "of each page's shown text that is read for names: 0.1 ms")
-    names: int = row(8, "names", "looked up in the collection's words; the rest are further down")
+    names: int = row(8, "names", "looked up in the collection's words: the likeliest; few of the rest are asked for")
+    single_word: float = row(
+        0.5, "share", "of a name's weight for one of a single word: half of those begin another thing"
+    )
+    outlook_names: int = row(6, "names", "in the query that stands for all that may come next (docs/quality.md)")
     added_words: int = row(3, "words", "of the goal that go beside a name: with more the name no longer leads")
     clause_words: int = row(2, "words", "a clause has at least so many that say something, or it is no question")
     least_new: int = row(2, "documents", "fewer unseen documents are not worth a call (session anchors, 1.7)")
@@ -29,6 +33,7 @@ class FollowUpSettings:
 
 DEFAULTS: Final = FollowUpSettings()
 
-PREDICTORS: Final = ("name", "clause", "detail", "sibling", "successor")
-"""Where a follow-up can come from: a name on the page, a part of the goal, a pair of words that the page uses beside
-the query, another name in a list with one of the query's, what the tenant asked next another time."""
+PREDICTORS: Final = ("entity", "name", "clause", "detail", "sibling", "successor")
+"""Where a follow-up can come from: a name on the page, the same with what is left of the goal, a part of the goal, a
+pair of words that the page uses beside the query, another name in a list with one of the query's, what the tenant asked
+next another time."""

@@ -22,7 +22,7 @@ Idf = Mapping[str, float]
 """Token -> idf; what is absent says nothing."""
 
 IdfOf = Callable[[tuple[str, ...]], Idf]
-"""What a collection says of these tokens; asked once."""
+"""What a collection says of these tokens; asked twice at most: of the query and the goal, then of what was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,9 @@ _CLAUSES: Final = re.compile(
     r"[,;:?.!]+\s(?:and\s|or\s|but\s)?|\s(?:and|or|but|which|that|who|whose|where|when|while|und|oder|et|ou|y|o)\s"
 )
 _ADDRESSING: Final = frozenset("me my mine myself you your yours yourself we our ours ourselves".split())
+_SENTENCES: Final = re.compile(r"(?<=[.!?;])\s+|\n+")
+_ALONE: Final = re.compile(rf"(?<=[a-z,] ){_WORD}(?! {_WORD})")
+"""A word with a capital that begins no sentence and stands beside no other such word after it."""
 _DATES: Final = frozenset(
     "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday jan feb mar apr may jun jul "
     "aug sep sept oct nov dec january february march april june july august september october november december".split()
@@ -94,27 +97,14 @@ def proposals(
     moment: Moment, idf_of: IdfOf, beliefs: Mapping[str, float], settings: FollowUpSettings = DEFAULTS
 ) -> list[Proposal]:
     """Best first, no two the same, none that was asked already; none of a predictor without a belief."""
-    reader = _Reader(moment, settings)
-    reader.idf = idf_of(reader.words)
-    found = [*reader.from_names(), *reader.from_clauses(), *reader.from_details(), *reader.from_siblings()]
-    found += reader.from_successors()
-    believed = [(beliefs[each.predictor] * each.weight, each) for each in found if each.predictor in beliefs]
-    chosen: list[Proposal] = []
-    known = [reader.query, *(tokens_of(text) for text in moment.asked)]
-    for _, each in sorted(believed, key=lambda item: (-item[0], item[1].query)):
-        own = tokens_of(each.query)
-        if own and all(overlap(own, other) < settings.same for other in known):
-            chosen.append(replace(each, shown=reader.shown(each.telling)))
-            known.append(own)
-    return chosen
+    return Reader(moment, idf_of, settings).proposals(beliefs)
 
 
-class _Reader:
-    """One moment, read once."""
+class Reader:
+    """One moment, read once: what it proposes to the reader, and its outlook for prefetch."""
 
-    def __init__(self, moment: Moment, settings: FollowUpSettings) -> None:
-        self.moment, self.settings = moment, settings
-        self.idf: Idf = {}
+    def __init__(self, moment: Moment, idf_of: IdfOf, settings: FollowUpSettings = DEFAULTS) -> None:
+        self.moment, self.settings, self._idf_of = moment, settings, idf_of
         self.goal = moment.goal or moment.query
         self.query, self.goal_tokens = tokens_of(moment.query), tokens_of(self.goal)
         self.asked = self.query.union(*map(tokens_of, moment.asked))
@@ -122,18 +112,40 @@ class _Reader:
         self.pages = [_plain(page, settings.page_characters) for page in moment.pages[: settings.pages]]
         self.rows = [tokenize(text) for text in self.pages]
         self.held = [frozenset(row) for row in self.rows]
+        self.idf: Idf = idf_of(tuple(sorted(self.known)))
+
+    def proposals(self, beliefs: Mapping[str, float]) -> list[Proposal]:
+        """As the function of that name."""
+        self.idf = {**self.idf, **self._idf_of(self.words)}
+        found = [*self.from_names(), *self.from_clauses(), *self.from_details(), *self.from_siblings()]
+        found += self.from_successors()
+        believed = [(beliefs[each.predictor] * each.weight, each) for each in found if each.predictor in beliefs]
+        chosen: list[Proposal] = []
+        known = [self.query, *(tokens_of(text) for text in self.moment.asked)]
+        for _, each in sorted(believed, key=lambda item: (-item[0], item[1].query)):
+            own = tokens_of(each.query)
+            if own and all(overlap(own, other) < self.settings.same for other in known):
+                chosen.append(replace(each, shown=self.shown(each.telling)))
+                known.append(own)
+        return chosen
+
+    def outlook(self) -> str:
+        """One query for all that may come next: the likeliest names, single words among them, and what is left of the
+        goal. For pools that words alone fill; nobody is to read it. "" without names and without anything left."""
+        names = [name for _, _, name in self._likely(words_too=True)[: self.settings.outlook_names]]
+        left = [word for word, tokens in self._goal_words if tokens - self.asked - self.moment.common]
+        return " ".join(dict.fromkeys(token for text in (*names, *left) for token in tokenize(text)))
 
     # ------------------------------------------------------------ where proposals come from
 
     def from_names(self) -> Iterator[Proposal]:
-        """Names in the top pages that nobody asked for yet, with the parts of the goal that no page covers."""
-        left = self.goal_tokens.difference(*self.held)
-        mass = self._mass(self.query) or 1.0
-        for name, own, rank in self.names:
-            more = self._in_order(left - own) if left else []
-            weight = min(1.0, self._mass(own - self.known) / mass) / rank
+        """Names in the top pages that nobody asked for yet, alone and with the parts of the goal that are left."""
+        for weight, rank, name in self.names:
+            own = tokens_of(name)
+            covers = " ".join(self._in_order(self._left - own))
             why = f"{name} is named in {self.moment.pages[rank - 1].title or 'a result'!r}"
-            covers = " ".join(more)
+            if overlap(own, own | tokens_of(covers)) < self.settings.same:
+                yield Proposal("entity", name, why, "", self._telling(own), weight)
             yield Proposal("name", f"{name} {covers}".strip(), why, covers, self._telling(own), weight)
 
     def from_clauses(self) -> Iterator[Proposal]:
@@ -172,22 +184,54 @@ class _Reader:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """Whose idf is needed."""
-        names = (own for _, own, _ in self.names)
+        """Whose idf is needed beside that of the query and the goal."""
+        names = (tokens_of(name) for _, _, name in self.names)
         listed = (tokens_of(other) for _, other in self.listed)
-        return tuple(sorted(self.known.union(*names, *listed, *self.pairs)))
+        return tuple(sorted(frozenset[str]().union(*names, *listed, *self.pairs) - self.known))
 
     @cached_property
-    def names(self) -> list[tuple[str, frozenset[str], int]]:
-        """(name, its tokens, rank of the best page with it): names of several words that say something new."""
-        found: dict[str, tuple[str, frozenset[str], int]] = {}
-        for rank, text in enumerate(self.pages, start=1):
-            for name in _names_of(text, self.moment.common):
-                if len(found) == self.settings.names:
-                    return [*found.values()]
-                if name not in found and not (own := tokens_of(name)) <= self.known:
-                    found[name] = (name, own, rank)
-        return [*found.values()]
+    def names(self) -> list[tuple[float, int, str]]:
+        """(weight, rank of its page, name): the likeliest names of several words that say something new."""
+        return self._likely(words_too=False)[: self.settings.names]
+
+    def _likely(self, *, words_too: bool) -> list[tuple[float, int, str]]:
+        """Names, likeliest first: those of a sentence that has much of what the query and the goal ask for, its page's
+        title read with it, on a page that stands high. A page answers in the sentence that repeats the question."""
+        best: dict[str, tuple[float, int]] = {}
+        for rank, share, sentence in self._sentences:
+            found = dict.fromkeys(_names_of(sentence, self.moment.common), 1.0)
+            if words_too:
+                found = dict.fromkeys(_words_of(sentence, self.moment.common), self.settings.single_word) | found
+            for name, part in found.items():
+                weight = part * share / rank
+                if weight > best.get(name, (-1.0, 0))[0] and not tokens_of(name) <= self.known:
+                    best[name] = (weight, rank)
+        ordered = sorted(best.items(), key=lambda item: (-item[1][0], item[1][1]))
+        kept: list[tuple[float, int, str]] = []
+        known: list[frozenset[str]] = []
+        for name, (weight, rank) in ordered:
+            own = tokens_of(name)
+            if own and all(overlap(own, other) < self.settings.same for other in known):
+                known.append(own)
+                kept.append((weight, rank, name))
+        return kept
+
+    @cached_property
+    def _sentences(self) -> list[tuple[int, float, str]]:
+        """(rank of the page, share of what is asked for, sentence); the first of a page is its title."""
+        wanted = (self.query | self.goal_tokens) - self.moment.common
+        whole = self._mass(wanted) or 1.0
+        titles = [tokens_of(page.title) for page in self.moment.pages]
+        return [
+            (rank, min(1.0, self._mass((tokens_of(sentence) | titles[rank - 1]) & wanted) / whole), sentence)
+            for rank, text in enumerate(self.pages, start=1)
+            for sentence in _SENTENCES.split(text)
+        ]
+
+    @cached_property
+    def _left(self) -> frozenset[str]:
+        """Words of the goal that no query had; where the goal itself was asked, those that no page has."""
+        return (self.goal_tokens - self.asked) or self.goal_tokens.difference(*self.held)
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
@@ -256,6 +300,12 @@ def _names_of(text: str, common: frozenset[str]) -> list[str]:
         if len(parts) > 1 and not speaks and not _DATES.issuperset(part.lower().rstrip(".") for part in parts):
             found.append(" ".join(parts))
     return found
+
+
+def _words_of(sentence: str, common: frozenset[str]) -> list[str]:
+    """Names of one word, where a capital means that."""
+    found = (match[0] for match in _ALONE.finditer(sentence))
+    return [word for word in found if len(word) > 2 and word.lower() not in common | _DATES | _ADDRESSING]
 
 
 def _plain(page: Page, characters: int) -> str:

@@ -18,14 +18,14 @@ from typing import Any
 from api.requests import SearchRequest
 from api.search import Found, Outcome
 from api.session.door import DEGRADED, tell
-from api.warm.following import follow_ups
+from api.warm.following import Ahead, look_ahead
 from api.warm.index import Cellar, PooledIndex, Terms
 from api.warm.keys import Key, Scope
 from api.warm.metrics import BYTES, POOLS, RECALLS
 from api.warm.pools import Pool
 from api.warm.prefetch import Prefetcher, Task, Traffic
 from api.warm.probing import probed
-from api.warm.warmth import FollowUp, Warmth, unused
+from api.warm.warmth import Kept, Warmth, unused
 from ranking.ports import SearchIndex
 from ranking.types import SessionState
 from sessions.predictors import Predictors
@@ -54,10 +54,11 @@ class Calls:
         with self.traffic.real():
             calls = tuple(Call(self, tenant, request) for request in requests)
             yield calls
-            wanted = [request for call in calls for request in call.ended()]
+            wanted = [guess for call in calls for guess in call.ended()]
         session_id = next((call.session_id for call in calls if call.session_id), None)
         if wanted and session_id:
-            self._prefetcher.ask((tenant, session_id), wanted)
+            owner = (tenant, session_id)
+            self._prefetcher.ask(owner, [Task(owner, request, scout) for request, scout in wanted])
 
     def forget(self, tenant: str, session_id: str) -> None:
         """Everything of a session, with the pools that it touched: others make them again."""
@@ -72,6 +73,10 @@ class Calls:
     def report(self, tenant: str, session_id: str) -> dict[str, Any]:
         """`pools`, `prefetch` and `predictors` of a session, for reading it back."""
         return {**self._warmth.report((tenant, session_id)), "predictors": self._predictors.report()}
+
+    def kept(self, tenant: str, session_id: str) -> list[Kept]:
+        """The pools that are warm for a session's next call. For evaluation."""
+        return self._warmth.kept((tenant, session_id))
 
     def settle(self, seconds: float = 5.0) -> bool:
         """Wait until no guess waits or runs; whether that came about. For tests and benchmarks."""
@@ -98,12 +103,12 @@ class Call:
 
     def __init__(self, calls: Calls, tenant: str, request: SearchRequest) -> None:
         self.request = request
-        self.pools: Sequence[Pool] = ()  # of the session's first and latest calls, on the generation of `over`
+        self.pools: Sequence[Pool] = ()  # what is warm for the session, on the generation of `over`
         self._calls, self._tenant = calls, tenant
         self._begun, self._thread = (time.perf_counter(), time.thread_time()), threading.get_ident()
         self._index: PooledIndex | None = None
         self._outcome: Outcome | None = None
-        self._offered: tuple[FollowUp, ...] = ()
+        self._ahead = Ahead()
 
     @property
     def session_id(self) -> str | None:
@@ -141,8 +146,8 @@ class Call:
             outcome = probed(outcome, found, self.pools)
         elif index is not None and request.session.record:
             if request.session.follow_ups:
-                self._offered = self._follow_ups(outcome, found.session, index)
-                outcome.body["follow_ups"] = [each.body() for each in self._offered if each.offered]
+                self._ahead = self._look_ahead(outcome, found.session, index)
+                outcome.body["follow_ups"] = [each.body() for each in self._ahead.follow_ups if each.offered]
             if outcome.served_from == "pool":
                 message = "the candidates are those of a near query asked before, scored for this one (session.reuse)"
                 tell(outcome.body, "pool_reused", message)
@@ -150,8 +155,9 @@ class Call:
         self._outcome = outcome
         return outcome
 
-    def ended(self) -> list[SearchRequest]:
-        """Once the answer is made: what the session keeps warm, and what it may want next."""
+    def ended(self) -> list[tuple[SearchRequest, bool]]:
+        """Once the answer is made: what the session keeps warm, and what it may want next: a request, and whether
+        words alone are to fill its pool."""
         calls, outcome, index = self._calls, self._outcome, self._index
         if index is None or outcome is None:
             return []
@@ -176,37 +182,34 @@ class Call:
         cpu_ms = (time.thread_time() - self._begun[1]) * 1_000
         if index.thread != self._thread:  # of a batch, whose searches run in threads of their own
             cpu_ms = float(outcome.body["trace"]["total_ms"])
-        keys, judged = calls._warmth.noted(owner, self.request.query, served, top, self._offered, cpu_ms)
+        keys, judged = calls._warmth.noted(owner, self.request.query, served, top, self._ahead.follow_ups, cpu_ms)
         calls._cellar.pools.pin(owner, keys, calls._ttl)
         for predictor, hit in judged:
             calls._predictors.count(predictor, hit)
         return self._wanted()
 
-    def _wanted(self) -> list[SearchRequest]:
-        """Requests like this one for what was offered and is not warm. One whose plan depends on what was shown by then
-        cannot be guessed."""
+    def _wanted(self) -> list[tuple[SearchRequest, bool]]:
+        """Requests like this one: the outlook, which is cheap and holds most, then what was offered and is not warm.
+        One whose plan depends on what was shown by then cannot be guessed."""
         request = self.request
         if not request.session.prefetch or any(one.type == "session" for one in request.retrieve):
             return []
         fields = {"why": None, "request_id": None, "session_id": None, "explain": False, "facets": ()}
-        return [
-            request.model_copy(update={**fields, "query": each.query})
-            for each in self._offered
-            if each.offered and not each.prefetched
-        ]
+        outlook = [(self._ahead.outlook, True)] if self._ahead.outlook else []
+        offered = [(each.query, False) for each in self._ahead.follow_ups if each.offered and not each.prefetched]
+        return [(request.model_copy(update={**fields, "query": text}), scout) for text, scout in outlook + offered]
 
     def _pools(self, here: Scope) -> list[Pool]:
         if self.request.effort != "probe" or self.request.session_id is None:
             return []
-        keys = self._calls._warmth.keys((self._tenant, self.request.session_id))
-        found = (self._calls._cellar.pools.get(key) for key in keys)
-        return [pool for pool in found if pool is not None and pool.scope == here]
+        kept = self._calls._warmth.kept((self._tenant, self.request.session_id))
+        return [each.pool for each in kept if each.pool.scope == here]
 
-    def _follow_ups(self, outcome: Outcome, session: SessionState, index: PooledIndex) -> tuple[FollowUp, ...]:
+    def _look_ahead(self, outcome: Outcome, session: SessionState, index: PooledIndex) -> Ahead:
         request, warmth = self.request, self._calls._warmth
         owner = (self._tenant, request.session_id or "")
         state = replace(session, goal=session.goal or request.objective or "")
-        return follow_ups(
+        return look_ahead(
             request.query,
             outcome.body["results"],
             state,

@@ -1,4 +1,5 @@
-"""Follow-ups of an answer: given what was shown and the open index, returns at most three that may bring something new.
+"""Follow-ups of an answer: given what was shown and the open index, returns at most three that may bring something new,
+and the one query that stands for all that may come next.
 
 The index says how rare words are and how many pages a proposal may bring; what is proposed is decided by sessions/.
 Costs about a millisecond and reads no page that was not shown. Not for warming them (prefetch.py).
@@ -7,6 +8,7 @@ Costs about a millisecond and reads no page that was not shown. Not for warming 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from api.warm.pools import Pool
@@ -16,11 +18,19 @@ from ranking.retriever_plans import idf
 from ranking.stopwords import stop_words
 from ranking.types import All, SessionState, Term
 from sessions.follow_up_settings import DEFAULTS
-from sessions.follow_ups import Idf, Moment, Page, Proposal, proposals
+from sessions.follow_ups import Idf, Moment, Page, Proposal, Reader
 from sessions.predictors import Predictors
 
 
-def follow_ups(
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """`outlook` is for words alone (scouting.py), "" where there is none; no reader sees it."""
+
+    follow_ups: tuple[FollowUp, ...] = ()
+    outlook: str = ""
+
+
+def look_ahead(
     query: str,
     results: Sequence[Mapping[str, Any]],
     session: SessionState,
@@ -28,7 +38,7 @@ def follow_ups(
     predictors: Predictors,
     successors: tuple[str, ...],
     warm: Callable[[str], Pool | None],
-) -> tuple[FollowUp, ...]:
+) -> Ahead:
     """`results` are the answer's; `warm`: a query's pool, where there is one. Predictors that are switched off have
     one each that is not offered."""
     pages = tuple(
@@ -41,7 +51,8 @@ def follow_ups(
     silent: dict[str, FollowUp] = {}
     paying = predictors.paying()
     known = session.seen.keys() | {hit["id"] for hit in results}
-    for each in proposals(moment, lambda tokens: _idf(tokens, index), predictors.beliefs()):
+    reader = Reader(moment, lambda tokens: _idf(tokens, index))
+    for each in reader.proposals(predictors.beliefs()):
         if each.predictor not in paying:
             note = FollowUp(each.predictor, each.query, each.why, each.covers, 0, False, offered=False)
             silent.setdefault(each.predictor, note)
@@ -52,7 +63,7 @@ def follow_ups(
         new = _expected(each, len(results), index) if pool is None else _counted(pool, known, len(results))
         if new >= DEFAULTS.least_new:
             made.append(FollowUp(each.predictor, each.query, each.why, each.covers, new, pool is not None))
-    return (*made, *silent.values())
+    return Ahead((*made, *silent.values()), reader.outlook())
 
 
 def _idf(tokens: tuple[str, ...], index: SearchIndex) -> Idf:

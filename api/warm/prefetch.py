@@ -1,10 +1,11 @@
 """Guesses: given the follow-ups of an answer, warms their pools and pages while nobody waits for anything, and answers
 nothing.
 
-One thread of the lowest priority. A guess begins when no request has been in flight or queued for QUIET_SECONDS, while
-the session has not spent its share of CPU time on guesses; it is dropped between stages (embedding, recall, passages)
-as soon as a request arrives. It is a search like any other but for its answer, which nobody reads, so what it leaves in
-the pools is what a real one would. Only this machine's index is asked. Not for what is guessed (following.py).
+One thread of the lowest priority. A guess begins when no request has been in flight or queued for QUIET_SECONDS, and if
+the session will not have spent more than its share of CPU time on guesses when it has ended; it is dropped between
+stages (embedding, recall, passages) as soon as a request arrives. It is a search like any other but for its answer,
+which nobody reads, so what it leaves in the pools is what a real one would; of the outlook, words alone (scouting.py).
+Only this machine's index is asked. Not for what is guessed (following.py).
 """
 
 from __future__ import annotations
@@ -60,10 +61,17 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One guess for a session: a request like its last, with another query."""
+    """One guess for a session: a request like its last, with another query. `scout`: words alone fill its pool
+    (scouting.py), else it is searched for."""
 
     owner: Owner
     request: SearchRequest
+    scout: bool = False
+
+    @property
+    def kind(self) -> tuple[str, bool]:
+        """Guesses that cost about the same."""
+        return self.request.collection, self.scout
 
 
 Warm = Callable[[Task, Callable[[], None]], Key | None]
@@ -80,13 +88,13 @@ class Prefetcher:
         self._thread: threading.Thread | None = None
         self._closed = self._busy = False
 
-    def ask(self, owner: Owner, tasks: Sequence[SearchRequest]) -> None:
-        """What a session may want next; what waits for it from before is outdated."""
+    def ask(self, owner: Owner, tasks: Sequence[Task]) -> None:
+        """What a session may want next, the first few of it; what waits for it from before is outdated."""
         with self._changed:
             if self._closed:
                 return
             kept = [task for task in self._tasks if task.owner != owner]
-            kept += [Task(owner, request) for request in tasks[:PREFETCHES_A_CALL]]
+            kept += tasks[:PREFETCHES_A_CALL]
             self._tasks = deque(kept[-PREFETCH_WAITING:])
             if self._thread is None and self._tasks:
                 self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
@@ -133,7 +141,7 @@ class Prefetcher:
             return None
 
     def _guess(self, task: Task) -> None:
-        if not self._warmth.may_guess(task.owner):
+        if not self._warmth.may_guess(task.owner, task.kind):
             return
         begun, key, dropped = time.thread_time(), None, False
         try:
@@ -142,7 +150,8 @@ class Prefetcher:
             dropped = True
         except Exception as error:  # whatever it is, a real search will tell its reader, and the next guess is another
             log.warning("prefetch_failed", error=str(error) or repr(error))
-        self._warmth.guessed(task.owner, task.request.query, key, (time.thread_time() - begun) * 1_000, dropped)
+        cpu_ms = (time.thread_time() - begun) * 1_000
+        self._warmth.guessed(task.owner, task.request.query, key, cpu_ms, dropped, task.kind)
 
     def _going_on(self) -> None:
         if self._closed or not self._traffic.idle:

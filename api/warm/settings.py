@@ -60,10 +60,19 @@ MATCHING_TOP: Final = 5
 """... with so many of its first results in the pool of the prediction."""
 
 PREFETCHES_A_CALL: Final = 3
-"""Follow-ups whose pools are warmed after a call: the contract's number."""
+"""Guesses after a call, the outlook among them: the contract's number."""
 
 PREFETCH_SHARE: Final = 0.25
-"""Of a session's CPU time, for guesses: the contract's number. The guess that crosses it ends, none begins after."""
+"""Of a session's CPU time, for guesses: the contract's number. None begins that would cross it at its usual cost."""
+
+COST_LEARNED: Final = 0.1
+"""Weight of the latest guess in what its kind usually costs: about the last twenty count."""
+
+COSTS_KEPT: Final = 1_000
+"""Kinds of guesses whose usual cost is known, two a collection."""
+
+SCOUTED: Final = 100
+"""Documents that words alone find for the outlook: so many of a pool count when its worth is measured."""
 
 PREFETCH_WAITING: Final = 32
 """Guesses that wait for an idle moment, over all sessions; older ones are dropped: their sessions have moved on."""

@@ -10,18 +10,21 @@ import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
 from api.warm.index import Served
 from api.warm.keys import Key, text_key
 from api.warm.metrics import FOLLOW_UPS, GUESSED_MS, GUESSES, SAVED_MS
 from api.warm.pools import Guess, Pool
 from api.warm.settings import (
+    COST_LEARNED,
+    COSTS_KEPT,
     GUESSES_KEPT,
     LATEST_CALLS,
     MATCHING_JACCARD,
     MATCHING_TOP,
     PREFETCH_SHARE,
+    PREFETCHES_A_CALL,
     TOUCHED,
     TRANSITIONS,
     WARM_SESSIONS,
@@ -30,6 +33,23 @@ from sessions.follow_ups import overlap, tokens_of
 
 Owner = tuple[str, str]
 """(tenant, session id)."""
+
+
+Kind = tuple[str, bool]
+"""Of guesses that cost about the same: (collection, whether words alone are asked)."""
+
+ANY: Final[Kind] = ("", False)
+
+Origin = Literal["guess", "first", "previous", "earlier"]
+"""Why a pool is warm: it was guessed, or a call made it. The call that brings an objective makes its pool, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A pool that is warm for a session."""
+
+    origin: Origin
+    pool: Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +91,11 @@ class Account:
     used: int = 0
     late: int = 0
 
-    def may_guess(self) -> bool:
-        """Whether another guess may begin: the one that crosses the share is finished, none begins after."""
-        return self.guessed_ms <= PREFETCH_SHARE * (self.cpu_ms + self.guessed_ms)
+    def may_guess(self, expected_ms: float) -> bool:
+        """Whether a guess of this cost may begin: the share holds when it has ended. What nobody knows the cost of yet
+        may, once."""
+        guessed_ms = self.guessed_ms + expected_ms
+        return guessed_ms <= PREFETCH_SHARE * (self.cpu_ms + guessed_ms)
 
     def report(self) -> dict[str, Any]:
         """JSON-ready. coverage: calls that a guess served; precision: guesses that were of use; timeliness: those of
@@ -127,6 +149,7 @@ class Warmth:
         self._guard = threading.Lock()
         self._sessions: OrderedDict[Owner, _Warm] = OrderedDict()
         self._followed: OrderedDict[tuple[str, Key], tuple[str, str]] = OrderedDict()
+        self._costs: OrderedDict[Kind, float] = OrderedDict()
 
     # ------------------------------------------------------------ calls
 
@@ -211,13 +234,15 @@ class Warmth:
         with self._guard:
             return owner in self._sessions
 
-    def may_guess(self, owner: Owner) -> bool:
+    def may_guess(self, owner: Owner, kind: Kind = ANY) -> bool:
         with self._guard:
             warm = self._sessions.get(owner)
-            return warm is not None and warm.account.may_guess()
+            return warm is not None and warm.account.may_guess(self._costs.get(kind, 0.0))
 
-    def guessed(self, owner: Owner, query: str, key: Key | None, cpu_ms: float, dropped: bool) -> None:
-        """A guess ended. Costs count whatever became of it."""
+    def guessed(
+        self, owner: Owner, query: str, key: Key | None, cpu_ms: float, dropped: bool, kind: Kind = ANY
+    ) -> None:
+        """A guess ended. Costs count whatever became of it; what one costs that is not dropped is learned."""
         GUESSES.labels("issued").inc()
         GUESSED_MS.labels("all").inc(cpu_ms)
         if dropped:
@@ -228,6 +253,11 @@ class Warmth:
         elif pool.guess is not None:
             pool.guess.cpu_ms = cpu_ms
         with self._guard:
+            if not dropped:
+                before = self._costs.pop(kind, cpu_ms)
+                self._costs[kind] = before + (cpu_ms - before) * COST_LEARNED
+                while len(self._costs) > COSTS_KEPT:
+                    self._costs.popitem(last=False)
             warm = self._sessions.get(owner)
             if warm is None:
                 return
@@ -272,6 +302,21 @@ class Warmth:
                 if (key[0], session) == owner:
                     del self._followed[key]
             return tuple(warm.touched) if warm else ()
+
+    def kept(self, owner: Owner) -> list[Kept]:
+        """What is warm for a session's next call: the latest guesses, as many as a call may make, then the pools of
+        its previous call, of its first one and of others. A guess that a call used is that call's."""
+        with self._guard:
+            warm = self._sessions.get(owner) or _Warm()
+            previous, *earlier = [*reversed(warm.latest)] or [()]
+            made: dict[Key, Origin] = dict.fromkeys((key for keys in earlier for key in keys), "earlier")
+            made |= dict.fromkeys(warm.first, "first")
+            made |= dict.fromkeys(previous, "previous")
+            guessed = [key for key in reversed(warm.guessed.values()) if key not in made][:PREFETCHES_A_CALL]
+            order: dict[Key, Origin] = dict.fromkeys(guessed, "guess")
+            order |= {key: made[key] for key in (*previous, *warm.first, *made)}
+        found = [(origin, self._pool_of(key)) for key, origin in order.items()]
+        return [Kept(origin, pool) for origin, pool in found if pool is not None]
 
     def report(self, owner: Owner) -> dict[str, Any]:
         """`pools` and `prefetch` of a session, JSON-ready."""

@@ -22,8 +22,8 @@ OWNER = ("t", "s")
 KEY = b"k"
 
 
-def requests(*queries: str) -> list[SearchRequest]:
-    return [SearchRequest(query=query) for query in queries]
+def requests(*queries: str, owner: tuple[str, str] = OWNER) -> list[Task]:
+    return [Task(owner, SearchRequest(query=query)) for query in queries]
 
 
 class Warm:
@@ -107,17 +107,28 @@ def test_a_request_drops_the_guess_at_its_next_stage() -> None:
 
 
 def test_a_session_spends_its_share_on_guesses_and_no_more() -> None:
-    """Of all CPU time for the session; the guess that crosses it ends, and none begins after it."""
-    of, warm = warmth(cpu_ms=9.0), Warm(lambda going_on: spin(2))
+    """Of all CPU time for the session: what would cross it at its usual cost does not begin. A kind of guess of which
+    nobody knows the cost yet may begin, once."""
+    of, warm = warmth(cpu_ms=40.0), Warm(lambda going_on: spin(2))
     with prefetching(warm, of) as prefetcher:
-        for turn in range(4):
+        for turn in range(6):
             prefetcher.ask(OWNER, requests(*(f"{turn}-{number}" for number in range(3))))
             assert prefetcher.settle(30)
     account = of.report(OWNER)["prefetch"]
-    assert 1 <= account["issued"] < 12
-    one = account["cpu_ms"] / account["issued"]
-    assert account["cpu_ms"] - one <= PREFETCH_SHARE * (9.0 + account["cpu_ms"] - one)
-    assert account["cpu_share"] == pytest.approx(account["cpu_ms"] / (9.0 + account["cpu_ms"]), abs=1e-3)
+    assert 4 <= account["issued"] < 18
+    assert account["cpu_ms"] <= 1.1 * PREFETCH_SHARE * (40.0 + account["cpu_ms"])
+    assert account["cpu_share"] == pytest.approx(account["cpu_ms"] / (40.0 + account["cpu_ms"]), abs=1e-3)
+
+
+def test_what_a_guess_costs_is_known_to_all_sessions() -> None:
+    """By the kind of guess: a cheap one fits where a dear one does not, one that was dropped says nothing."""
+    of, dear, cheap = warmth(cpu_ms=9.0), ("docs", False), ("docs", True)
+    of.guessed(("t", "other"), "one", KEY, 4.0, False, dear)
+    of.guessed(("t", "other"), "two", KEY, 2.0, False, cheap)
+    of.guessed(("t", "other"), "three", None, 0.1, True, dear)
+    assert not of.may_guess(OWNER, dear)
+    assert of.may_guess(OWNER, cheap)
+    assert of.may_guess(OWNER, ("other", False))
 
 
 def test_what_a_session_wanted_before_is_outdated() -> None:
@@ -128,7 +139,8 @@ def test_what_a_session_wanted_before_is_outdated() -> None:
             prefetcher.ask(OWNER, requests("old"))
             prefetcher.ask(OWNER, requests(*"abcde"))
             for number in range(PREFETCH_WAITING):
-                prefetcher.ask(("t", f"other-{number}"), requests("x"))
+                other = ("t", f"other-{number}")
+                prefetcher.ask(other, requests("x", owner=other))
             prefetcher.ask(OWNER, requests(*"fghij"))
         assert prefetcher.settle(30)
     assert warm.queries == [*"fghij"][:PREFETCHES_A_CALL]

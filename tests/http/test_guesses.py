@@ -131,7 +131,7 @@ def test_follow_ups_cost_next_to_nothing(client: Client) -> None:
     from api.warm import following
 
     spent: list[float] = []
-    plain = following.follow_ups
+    plain = following.look_ahead
 
     def timed(*given: Any) -> Any:
         begun = time.thread_time()
@@ -140,7 +140,7 @@ def test_follow_ups_cost_next_to_nothing(client: Client) -> None:
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("api.warm.calls.follow_ups", timed)
+        patch.setattr("api.warm.calls.look_ahead", timed)
         for number in range(12):
             again(client, f"{QUESTION} {number}", session_id="s")
     assert sorted(spent)[len(spent) // 2] < 5.0

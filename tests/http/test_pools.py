@@ -119,7 +119,7 @@ def test_a_session_shows_its_pools_until_it_is_deleted(client: Client) -> None:
     assert [pool["first"] for pool in shown["pools"]["warm"]] == [True, False, False, False]
     assert all(pool["candidates"] and pool["bytes"] for pool in shown["pools"]["warm"])
     assert shown["pools"]["recalls"]["miss"] >= 5
-    assert set(shown["predictors"]) == {"name", "clause", "detail", "sibling", "successor"}
+    assert set(shown["predictors"]) == {"entity", "name", "clause", "detail", "sibling", "successor"}
     assert client("DELETE", f"/v1/sessions/{session_id}").status_code == 204
     assert client.app.state.engine.calls._cellar.pools.size() == (0, 0)
 

@@ -17,7 +17,7 @@ def client(serve: Serve, tmp_path: Path) -> Client:
 
 def test_a_probe_answers_from_the_sessions_pools(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts and titles; nothing is embedded, nothing counts as shown."""
-    session_id = client.search("event loop without locks")["session_id"]
+    session_id = client.search("event loop without locks", session={"prefetch": False})["session_id"]
     again(client, "zip archive", session_id=session_id, session={"prefetch": False})
     counted = Counted(client, monkeypatch)
     probed = again(client, "sqlite cursor of Grace Hopper", session_id=session_id, effort="probe")
@@ -38,6 +38,19 @@ def test_a_probe_answers_from_the_sessions_pools(client: Client, monkeypatch: py
         {hit["document"] for event in shown["events"][:2] for hit in event["shown"]}
     )
     assert not any(event.get("shown") for event in shown["events"][2:])
+
+
+def test_a_probe_is_answered_from_guesses_too(client: Client) -> None:
+    """What may be asked next is warm for it, and costs no search more."""
+    counts = []
+    for name, prefetch in (("plain", False), ("guessed", True)):
+        few = {"retrieve": [{"type": "bm25", "k": 3}], "max_results": 3, "session": {"prefetch": prefetch}}
+        client.search("event loop without locks", session_id=name, **few)
+        assert client.app.state.engine.calls.settle(30)
+        counts.append(again(client, "zip archive", session_id=name, effort="probe")["probe"])
+    plain, guessed = counts
+    assert guessed["pools"] > plain["pools"]
+    assert guessed["candidates"] > plain["candidates"]
 
 
 def test_a_probe_fills_its_page_with_nothing_from_elsewhere(client: Client) -> None:

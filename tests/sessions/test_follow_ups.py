@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ranking.stopwords import ENGLISH
 from sessions.follow_up_settings import DEFAULTS, PREDICTORS
-from sessions.follow_ups import Moment, Page, Proposal, overlap, proposals, tokens_of
+from sessions.follow_ups import Moment, Page, Proposal, Reader, overlap, proposals, tokens_of
 from sessions.predictors import Predictors
 
 BELIEFS = Predictors().beliefs()
@@ -42,6 +42,35 @@ def test_names_that_nobody_asked_for_with_what_is_left_of_the_goal() -> None:
     assert found.covers == "directed director born"
     assert set(found.telling) == {"christopher", "nolan"}
     assert "Inception" in found.why
+
+
+def test_names_that_answer_come_first() -> None:
+    """Those of the sentence that repeats most of what is asked, though another stands before it; a page further down
+    counts less; a name that comes with several words of the goal is offered alone, too."""
+    page = Page(
+        "Hello Love",
+        "Arvika Festival was in July. Its performer was Hank Snow. Maia Hirasawa sings elsewhere.",
+    )
+    again = Page("Hello Love", "Annika Norlin came, too.")
+    goal = "In which state did the performer of Hello Love live when he died?"
+    moment = Moment("Hello Love performer", goal=goal, pages=(page, again), common=ENGLISH)
+    assert of("entity", moment) == ["Hank Snow", "Arvika Festival", "Maia Hirasawa", "Annika Norlin"]
+    assert of("name", moment)[0] == "Hank Snow state live died"
+    weights = {each.query: each.weight for each in proposed(moment) if each.predictor == "entity"}
+    assert weights["Hank Snow"] == pytest.approx(18 / 31)  # performer, hello, love of these, state, live and died
+    assert weights["Annika Norlin"] == pytest.approx(9 / 31 / 2)
+
+
+def test_the_outlook_is_one_query_for_all_that_may_come() -> None:
+    """The likeliest names, a single word at half its weight, then what is left of the goal; in small letters, so that
+    nothing in it is an operator."""
+    page = Page("Jousting", "OR Olaf Brink rode. The official sport of Maryland, which Ada Fern made so.")
+    goal = "Who founded the colony whose NOT official sport is jousting?"
+    moment = Moment("official sport jousting", goal=goal, pages=(page,), common=ENGLISH)
+    outlook = Reader(moment, idf_of).outlook().split()
+    # 21 of 34 letters are in the sentence of Ada Fern, half of them for Maryland, 8 in the title of Olaf Brink's
+    assert outlook == ["ada", "fern", "maryland", "olaf", "brink", "founded", "colony"]
+    assert Reader(Moment("event loop", common=ENGLISH), idf_of).outlook() == ""
 
 
 def test_names_that_were_asked_for_are_none() -> None:
