@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from pathlib import Path
 
@@ -188,3 +189,13 @@ def test_an_empty_file_is_named(tmp_path: Path) -> None:
     (folder / "corpus.jsonl").unlink()
     (folder / "corpus.jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(b""))
     assert "corpus.jsonl.zst is empty" in refused(folder).message
+
+
+@pytest.mark.skipif("FORAGE_TEST_DATA" not in os.environ, reason="FORAGE_TEST_DATA is not set: no real sets")
+def test_no_real_set_is_refused() -> None:
+    """Whatever has judgements there, over some 50,000 documents: what they lack is told, not refused."""
+    folders = sorted(path.parent for path in Path(os.environ["FORAGE_TEST_DATA"]).glob("*/qrels.tsv"))
+    assert folders
+    for folder in folders:
+        findings = check_judgements(read_collection(folder))
+        assert (findings.missing_documents, findings.unknown_topics) == (0, 0), folder
