@@ -36,6 +36,8 @@ from eval.strata import FEW
 from eval.systems import GRIDS, system_of, systems_of
 
 TOKENS: Final = 8_000
+CALL_TOKENS: Final = 50
+"""A query of ten words and the frame of a call to a tool, about."""
 SESSION: Final = "session"
 HISTORY_SETS: Final = ("trec-session-2013", "conv-cast-mtrag")
 HISTORIES: Final = (*GRIDS["histories"], "session:k=10,seen=off")
@@ -58,9 +60,11 @@ def threads() -> int:
 # ---------------------------------------------------------------- runs
 
 
-def within_tokens(engine: Engine, data: Path, work: Path, topics: int | None) -> Bodies:
-    """Every agent that any reader can be read for, on every set."""
-    plan = Plan((*AGENTS, *OTHER_AGENTS), systems_of(["tokens"]), topics=topics, threads=threads(), tokens=TOKENS)
+def within_tokens(engine: Engine, data: Path, work: Path, topics: int | None, call_tokens: int = 0) -> Bodies:
+    """Every agent that any reader can be read for, on every set. What a call costs besides changes what is measured,
+    not what is asked: the trajectories are those of the first time."""
+    agents, systems = (*AGENTS, *OTHER_AGENTS), systems_of(["tokens"])
+    plan = Plan(agents, systems, topics=topics, threads=threads(), tokens=TOKENS, call_tokens=call_tokens)
     return {
         name: run_sessions(engine, data / name, work / f"tokens-{name}", plan, collection=None, progress=Told())
         for name in SETS
@@ -275,8 +279,13 @@ def _history(engine: Engine, data: Path, work: Path, topics: int | None) -> dict
 
 
 def _tokens(engine: Engine, data: Path, work: Path, topics: int | None) -> dict[str, str]:
-    bodies = within_tokens(engine, data, work, topics)
-    return {"session-tokens": tokens_table(bodies), "session-strata": strata_table(bodies)}
+    charged = within_tokens(engine, data, work, topics, CALL_TOKENS)
+    bodies = within_tokens(engine, data, work, topics)  # last: the work folder is left with these
+    return {
+        "session-tokens": tokens_table(bodies),
+        "session-tokens-calls": tokens_table(charged),
+        "session-strata": strata_table(bodies),
+    }
 
 
 def _distractors(engine: Engine, data: Path, work: Path, cache: Path, topics: int | None) -> dict[str, str]:

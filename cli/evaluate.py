@@ -63,6 +63,9 @@ def sessions(
         int | None,
         typer.Option(help="go on after --calls until so many tokens were displayed: recall at equal tokens", min=1),
     ] = None,
+    call_tokens: Annotated[
+        int, typer.Option(help="of that budget, what each call costs besides what it displays", min=0)
+    ] = 0,
     collection: Collection = None,
     distractors: Others = None,
     distractors_from: OthersFrom = None,
@@ -73,7 +76,7 @@ def sessions(
     from eval.systems import systems_of
 
     chosen = systems_of(systems or ["default"])
-    plan = Plan(tuple(agents or ["keyword", "loop"]), chosen, calls, seed, topics, threads, tokens)
+    plan = Plan(tuple(agents or ["keyword", "loop"]), chosen, calls, seed, topics, threads, tokens, call_tokens)
     _run_and_show(run_sessions, data / name, out, plan, collection, (distractors, distractors_from))
 
 

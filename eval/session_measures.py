@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from eval.readers import Reading
@@ -45,14 +46,26 @@ def measures(reading: Reading, budget: int) -> dict[str, float]:
     }
 
 
-def token_measures(reading: Reading) -> dict[str, float]:
-    """Of however many calls it took: what was noticed within so many displayed tokens, and the calls begun by then."""
+def token_measures(reading: Reading, per_call: int = 0) -> dict[str, float]:
+    """Of however many calls it took: what was noticed within so many displayed tokens, and the calls begun by then.
+    `per_call`: what a call costs besides, its query and its frame; nothing of it is displayed."""
+    if per_call:
+        reading = charged(reading, per_call)
     values = {f"recall@{size}t": recall_at_tokens(reading, size) for size in TOKEN_BUDGETS}
     for size in TOKEN_BUDGETS:
         values[f"calls@{size}t"] = float(
             sum(tokens < size for tokens in (0, *(call.tokens for call in reading.calls[:-1])))
         )
     return values
+
+
+def charged(reading: Reading, per_call: int) -> Reading:
+    """With so many more tokens for every call, paid when it is made."""
+    calls = tuple(
+        replace(call, tokens=call.tokens + per_call * number) for number, call in enumerate(reading.calls, start=1)
+    )
+    found = {document: (call, tokens + per_call * call) for document, (call, tokens) in reading.found.items()}
+    return replace(reading, calls=calls, found=found)
 
 
 def recall_at_tokens(reading: Reading, budget: int) -> float:

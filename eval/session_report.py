@@ -82,7 +82,7 @@ def equal_budgets(plan: Plan, rows: Sequence[Row]) -> dict[str, Any]:
     budgets = [size for size in TOKEN_BUDGETS if plan.tokens and size <= plan.tokens]
     if not (baselines and sessions and budgets):
         return {}
-    return {"tokens": equal_tokens(rows, baselines, sessions, budgets)}
+    return {"tokens": {"per_call": plan.call_tokens, **equal_tokens(rows, baselines, sessions, budgets)}}
 
 
 def topic_means(rows: Sequence[Row]) -> Values:
@@ -174,6 +174,8 @@ def markdown(body: Mapping[str, Any]) -> str:
         parts.append(markdown_table(strata_table(body["strata"], body["baseline"])))
     if "tokens" in body:
         parts += ["\n## At equal displayed tokens, against tuned baselines\n\n", TOKENS_NOTE]
+        if body["tokens"]["per_call"]:
+            parts.append(f"Each call costs {body['tokens']['per_call']} tokens besides.\n\n")
         parts.append(markdown_table(budget_table(body["tokens"])))
     return "".join(parts)
 

@@ -42,7 +42,7 @@ NAME_HASH: Final = 8
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is run. `calls`: of a session; `tokens`: sessions go on until so many were displayed, and recall within a
-    budget of tokens is compared, too (equal_tokens.py)."""
+    budget of tokens is compared, too (equal_tokens.py); `call_tokens`: what each call costs of it besides."""
 
     agents: tuple[str, ...]
     systems: tuple[System, ...]
@@ -51,6 +51,7 @@ class Plan:
     topics: int | None = None
     threads: int = 1
     tokens: int | None = None
+    call_tokens: int = 0
 
     @property
     def budget(self) -> Budget:
@@ -195,5 +196,5 @@ def measured(
                     "topic": each.task,
                     "type": task.type,
                     "hops": len(task.evidence),
-                    "measures": values | token_measures(whole),
+                    "measures": values | token_measures(whole, plan.call_tokens),
                 }

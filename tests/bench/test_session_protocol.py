@@ -15,7 +15,7 @@ def test_every_table_has_its_place() -> None:
     """Once, in docs/quality.md."""
     text = QUALITY.read_text("utf-8")
     history = ("session-history", "session-history-tests", "session-history-logs", "session-history-logs-tests")
-    for name in ("session-tokens", "session-strata", *history, "session-distractors"):
+    for name in ("session-tokens", "session-tokens-calls", "session-strata", *history, "session-distractors"):
         assert text.count(f"<!-- table: {name} -->") == 1
 
 

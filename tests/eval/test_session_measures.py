@@ -118,6 +118,16 @@ def test_calls_within_a_budget_of_tokens() -> None:
     assert (found["recall@500t"], found["recall@2000t"]) == pytest.approx((1 / 3, 2 / 3))
 
 
+def test_calls_may_cost_something_themselves() -> None:
+    """100 each: a is noticed at 300, b at 1,700; calls begin at 0, 500 and 1,100."""
+    found = token_measures(READING, per_call=100)
+    assert (found["recall@500t"], found["recall@1000t"], found["recall@2000t"]) == pytest.approx((1 / 3, 1 / 3, 2 / 3))
+    assert (found["calls@500t"], found["calls@1000t"], found["calls@2000t"]) == (1, 2, 3)
+    late = Reading("t", 3, READING.calls, {"a": (1, 450), "b": (3, 1_400)})
+    assert token_measures(late)["recall@500t"] == pytest.approx(1 / 3)
+    assert token_measures(late, per_call=100)["recall@500t"] == 0
+
+
 def test_the_first_calls_of_a_reading() -> None:
     """As if it had ended there."""
     short = first_calls(READING, 2)
