@@ -78,13 +78,15 @@ def coverage_table(bodies: Bodies) -> str:
 def costs_table(bodies: Bodies) -> str:
     """One row a set: guesses, waste by both clocks, time saved."""
     head = ["set", "objective", "guesses a call", "waste", "by the process's clock", "worst session"]
-    rows = [[*head, "exactly predicted", "saved on those", "95 %", "saved on others", "results that differ"]]
+    more = ["exactly predicted", "saved on those", "95 %", "a guess that is asked saves", "95 %", "saved on others"]
+    rows = [[*head, *more, "results that differ"]]
     for (name, objective), body in bodies.items():
         one, saved = body["guesses"], body["saved"]
         predicted, others = saved["predicted"], saved["others"]
         costs = [f"{one['a_call']:.2f}", percent(one["waste"]), percent(one["waste_by_clock"])]
         exact = f"{predicted['calls']} of {body['later']}"
-        gains = [percent(predicted["saved"]), spread(predicted), percent(others["saved"]), str(body["unlike"])]
+        taken = [f"{percent(saved['taken']['saved'])} ({saved['taken']['calls']} calls)", spread(saved["taken"])]
+        gains = [percent(predicted["saved"]), spread(predicted), *taken, percent(others["saved"]), str(body["unlike"])]
         told = "sent" if objective else "not sent"
         rows.append([name, told, *costs, percent(one["worst_session"]), exact, *gains])
     return markdown(rows)

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,26 +24,27 @@ from eval.displayed import answer_of
 from eval.distractors import Distractors, ensure_mixed
 from eval.errors import DatasetError, SessionRunError
 from eval.folders import writable, write_results
-from eval.logs import Log, read_logs
-from eval.prefetch_report import markdown, rows_of, summary
+from eval.logs import Log, Turn, read_logs
+from eval.prefetch_report import USED, markdown, rows_of, summary
 from eval.runs import TENANT, Progress, ensure_indexed, plain
 from eval.warm_pools import GOAL, WarmPool
 
 THINKING_S: Final = 60.0
 """Guesses are waited for no longer than this."""
 PAUSE_S: Final = 0.06
-"""Before a call without prefetch: as long as a session that guesses waits at least for quiet."""
+"""Before every call: a processor that was at work a moment ago is faster, with prefetch or without."""
 TOP: Final = 5
 MS: Final = 1_000.0
 
 
 @dataclass(frozen=True, slots=True)
 class PrefetchPlan:
-    """What is asked. `repeats`: pairs of a session whose guesses were used, for their times; `objective`: the agent
-    sends the log's goal."""
+    """What is asked. `repeats`: pairs of a session whose guesses were used, for their times; `taken`: sessions that at
+    their end are asked what was guessed, as if the agent took an offer; `objective`: the agent sends the log's goal."""
 
     k: int = TOP
     repeats: int = 5
+    taken: int = 60
     objective: bool = True
     topics: int | None = None
     seed: int = 0
@@ -67,14 +68,27 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One log, asked. `account` is the engine's own, of its guesses; `pages`: the stateless top of each query."""
+    """One log, asked. `account` is the engine's own, of its guesses; `pages`: the stateless top of each query;
+    `guessed`: queries that were searched ahead and not asked; `again`: the calls once more, with prefetch and without;
+    `taken`: milliseconds of a guess that was asked, likewise."""
 
     log: Log
     on: tuple[Asked, ...]
     off: tuple[Asked, ...]
     account: dict[str, Any]
     pages: tuple[tuple[str, ...], ...]
+    guessed: tuple[str, ...] = ()
     again: tuple[tuple[tuple[Asked, ...], tuple[Asked, ...]], ...] = ()
+    taken: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Of one log on one engine, as in Session."""
+
+    calls: tuple[Asked, ...]
+    account: dict[str, Any]
+    guessed: tuple[str, ...]
 
 
 def run_prefetch(
@@ -101,10 +115,13 @@ def run_prefetch(
             ensure_mixed(on, test, distractors, progress) if distractors else ensure_indexed(on, test, progress)
         )
         on.plan(_request(name, "any", plan, None), TENANT)
-        found = []
+        found: list[Session] = []
         for number, log in enumerate(logs):
             progress(number, len(logs), log.id)
-            found.append(_session(on, off, name, log, plan, first_on=bool(number % 2)))
+            guessing, plainly = _pair(on, off, name, log, plan, first_on=bool(number % 2))
+            pages = _pages(off, name, log, plan)
+            found.append(Session(log, guessing.calls, plainly.calls, guessing.account, pages, guessing.guessed))
+        found = list(_timed(on, off, name, found, plan, progress))
         holds = on.read_collection(name, TENANT)
     rows = [row for session in found for row in rows_of(session)]
     body = summary(test.name, plan, holds, found, rows)
@@ -133,19 +150,30 @@ def _open(open_engine: Callable[[], Engine]) -> Iterator[Engine]:
         engine.close()
 
 
-def _session(on: Engine, off: Engine, name: str, log: Log, plan: PrefetchPlan, *, first_on: bool) -> Session:
-    (asked, account), (plainly, _) = _pair(on, off, name, log, plan, first_on)
-    again = []
-    if any(call.served_from == "prefetch" for call in asked):
-        for number in range(plan.repeats - 1):
-            one, other = _pair(on, off, name, log, plan, bool(number % 2))
-            again.append((one[0], other[0]))
-    return Session(log, asked, plainly, account, _pages(off, name, log, plan), tuple(again))
+def _timed(
+    on: Engine, off: Engine, name: str, found: Sequence[Session], plan: PrefetchPlan, progress: Progress
+) -> Iterator[Session]:
+    """With the repeats, once every session was asked: predictors learn, and from what is asked again they shall not."""
+    left = plan.taken
+    for number, session in enumerate(found):
+        again, taken = [], []
+        if any(call.served_from == USED for call in session.on):
+            progress(number, len(found), f"times of {session.log.id}")
+            for turn in range(plan.repeats - 1):
+                one, other = _pair(on, off, name, session.log, plan, first_on=bool(turn % 2))
+                again.append((one.calls, other.calls))
+        if left and session.guessed:
+            progress(number, len(found), f"times of {session.log.id}")
+            longer = replace(session.log, turns=(*session.log.turns, Turn(session.guessed[0])))
+            for turn in range(plan.repeats):
+                one, other = _pair(on, off, name, longer, plan, first_on=bool(turn % 2))
+                if one.calls[-1].served_from == USED:
+                    taken.append((one.calls[-1].ms, other.calls[-1].ms))
+            left -= bool(taken)
+        yield replace(session, again=tuple(again), taken=tuple(taken))
 
 
-def _pair(
-    on: Engine, off: Engine, name: str, log: Log, plan: PrefetchPlan, first_on: bool
-) -> tuple[tuple[tuple[Asked, ...], dict[str, Any]], tuple[tuple[Asked, ...], dict[str, Any]]]:
+def _pair(on: Engine, off: Engine, name: str, log: Log, plan: PrefetchPlan, first_on: bool) -> tuple[_Run, _Run]:
     """The session with prefetch and without it; one of them comes first."""
     if first_on:
         guessing = _ask(on, name, log, plan, prefetch=True)
@@ -164,9 +192,7 @@ def _request(name: str, query: str, plan: PrefetchPlan, session: dict[str, Any] 
     }
 
 
-def _ask(
-    engine: Engine, name: str, log: Log, plan: PrefetchPlan, *, prefetch: bool
-) -> tuple[tuple[Asked, ...], dict[str, Any]]:
+def _ask(engine: Engine, name: str, log: Log, plan: PrefetchPlan, *, prefetch: bool) -> _Run:
     """Every call of one session, and the account of its guesses. Nothing of it is left behind."""
     engine.forget_vectors()
     session_id = f"eval-{secrets.token_hex(8)}"
@@ -176,11 +202,13 @@ def _ask(
     asked: list[Asked] = []
     for turn in log.turns:
         warm = _warm(engine, session_id, log.goal) if asked and prefetch else ()
-        time.sleep(0 if prefetch else PAUSE_S)
+        time.sleep(PAUSE_S)
         asked.append(_call(engine, _request(name, turn.query, plan, session), warm))
     account = engine.sessions.read(session_id, TENANT)["prefetch"]
+    kept = engine.calls.kept(TENANT, session_id)
     engine.sessions.delete(session_id, TENANT)
-    return tuple(asked), account
+    searched = tuple(each.pool.text for each in kept if each.origin == "guess" and each.pool.vector is not None)
+    return _Run(tuple(asked), account, searched)
 
 
 def _call(engine: Engine, request: dict[str, Any], warm: tuple[WarmPool, ...]) -> Asked:

@@ -3,7 +3,8 @@ summary of all.
 
 coverage: of calls after the first that repeat no query, how many have their whole stateless top five in warm pools
 (warm_pools.py), and which share of it. waste: CPU time of guesses that no call used, of all CPU time of the sessions.
-saved: median over calls of 1 - with/without. Not for asking (prefetch.py).
+saved: median over calls of 1 - with/without; `taken` are calls for what was guessed, as an agent makes them that takes
+an offer: how long such a call takes, not how often there is one. Not for asking (prefetch.py).
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def summary(
         "misses": dict(Counter(row["miss"] for row in fresh if "miss" in row).most_common()),
         "repeated_coverage": covered([row for row in later if row["repeated"]]).get(ALL),
         "guesses": spent(sessions),
-        "saved": saved(rows),
+        "saved": saved(rows) | {"taken": ratio([{"times": each.taken} for each in sessions if each.taken])},
         "unlike": sum(not row["identical"] for row in rows),
     }
 
@@ -225,8 +226,9 @@ def guesses_table(body: Mapping[str, Any]) -> str:
 
 def saved_table(body: Mapping[str, Any]) -> str:
     rows = [["later calls", "calls", "pairs", "ms with", "ms without", "saved"]]
+    names = {"taken": "a guess that was asked"}
     for name, one in body["saved"].items():
         if one["calls"]:
             times = [f"{one['with_ms']:.2f}", f"{one['without_ms']:.2f}", f"{one['saved']:.1%}"]
-            rows.append([name, str(one["calls"]), str(one["pairs"]), *times])
+            rows.append([names.get(name, name), str(one["calls"]), str(one["pairs"]), *times])
     return markdown_table(rows)

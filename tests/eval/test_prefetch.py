@@ -102,6 +102,24 @@ def test_a_guess_that_was_right_is_timed_in_pairs(tmp_path: Path) -> None:
     assert body["guesses"]["used"] == 1
     assert body["guesses"]["wasted_cpu_ms"] < body["guesses"]["cpu_ms"]
     assert body["unlike"] == 0
+    assert body["saved"]["taken"]["calls"] <= 1
+
+
+def test_an_offer_that_was_guessed_is_asked(tmp_path: Path) -> None:
+    """At the end of a session, in pairs: for its time alone, neither a call of the log nor a prediction of one."""
+    turns = [{"query": "president of the plant society"}, {"query": "harbour"}]
+    data = logged(tmp_path / "set", [{"session_id": "s", "target_query_id": "q1", "gold": ["m2"], "turns": turns}])
+    body = run_prefetch(
+        lambda: Engine(Settings(data=tmp_path / "data")),
+        data,
+        tmp_path / "out",
+        PrefetchPlan(k=1, repeats=3),
+        collection=None,
+        progress=lambda done, total, note: None,
+    )
+    assert body["calls"] == 2
+    assert body["saved"]["predicted"]["calls"] == 0
+    assert body["saved"]["taken"]["calls"] <= 1
 
 
 def test_a_set_without_a_second_query_is_refused(tmp_path: Path) -> None:
@@ -139,7 +157,7 @@ def made() -> Session:
     again = ((asked("a", 9.0), asked("b", 6.0, "prefetch"), asked("c", 8.0, "cache")), off)
     account = {"issued": 2, "dropped": 0, "used": 1, "late": 0, "cpu_ms": 6.0, "wasted_cpu_ms": 4.0, "saved_ms": 5.0}
     pages = (("d9",), ("d1", "d3"), ("d3", "d9"))
-    return Session(log, on, off, account | {"cpu_share": 0.3}, pages, (again,))
+    return Session(log, on, off, account | {"cpu_share": 0.3}, pages, (), (again,), ((3.0, 4.0), (2.0, 4.0)))
 
 
 def test_the_summary_counts_pages_costs_and_times() -> None:
@@ -157,6 +175,7 @@ def test_the_summary_counts_pages_costs_and_times() -> None:
     predicted = body["saved"]["predicted"]
     assert (predicted["calls"], predicted["pairs"], predicted["with_ms"], predicted["saved"]) == (1, 2, 5.0, 0.5)
     assert body["saved"]["others"]["pairs"] == 1  # the second time it was served from elsewhere
+    assert body["saved"]["taken"]["saved"] == pytest.approx(1 - 2.5 / 4)
     guesses = body["guesses"]
     assert guesses["waste"] == pytest.approx(4.0 / 36.0)
     assert guesses["waste_by_clock"] == pytest.approx(4.0 / 36.0)
