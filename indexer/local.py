@@ -18,6 +18,7 @@ import numpy as np
 from indexer.facets import facets
 from indexer.filters import Conditions
 from indexer.lexicon import Lexicon
+from indexer.mentions import Mentions
 from indexer.passage_evidence import passage_evidence
 from indexer.reader import Holdings, Segment
 from indexer.recall import Recall
@@ -55,6 +56,7 @@ class LocalIndex:
         self._conditions = Conditions(self._held)
         self._values = Values(self._held)
         self._lexicon = Lexicon(self._held.terms)
+        self._mentions = Mentions(self._held)
         self._recall = Recall(self._held, self._conditions, self._values, tantivy_from)
 
     @property
@@ -105,6 +107,13 @@ class LocalIndex:
         for identifier, ordinal in wanted:
             segment, local, _ = self._passage(identifier, ordinal)
             found.append(segment.passage(identifier, local, ordinal))
+        return tuple(found)
+
+    def names_in(self, passages: Sequence[tuple[str, int]]) -> tuple[tuple[str, ...], ...]:
+        found = []
+        for identifier, ordinal in passages:
+            segment, local, _ = self._passage(identifier, ordinal)
+            found.append(self._mentions.of(segment, local, ordinal))
         return tuple(found)
 
     def passage_vectors(self, wanted: Sequence[tuple[str, int]]) -> Floats:

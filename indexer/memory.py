@@ -17,6 +17,7 @@ import numpy as np
 
 from indexer.analyze import algorithm_of, body_tokens, stem, url_depth, url_tokens
 from indexer.columns import language_code, quality_of, site_of_document
+from indexer.memory_names import names_in
 from indexer.memory_pages import Page, Walk
 from indexer.memory_retrievers import Found, Retrievers, by_authority
 from indexer.memory_values import facets, labels, number, quantiles
@@ -334,6 +335,9 @@ class MemoryIndex:
 
     def fetch_passages(self, wanted: Sequence[tuple[str, int]]) -> tuple[Passage, ...]:
         return tuple(self._passage(id, ordinal) for id, ordinal in wanted)
+
+    def names_in(self, passages: Sequence[tuple[str, int]]) -> tuple[tuple[str, ...], ...]:
+        return tuple(names_in(self._pages, self._passage(id, ordinal)) for id, ordinal in passages)
 
     def passage_vectors(self, wanted: Sequence[tuple[str, int]]) -> Floats:
         vectors = np.zeros((len(wanted), self._statistics.dimension), np.float32)

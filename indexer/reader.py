@@ -26,8 +26,10 @@ from indexer.scoring import Norms
 from indexer.settings import STEMMED_LANGUAGES, STEMMED_SHARE, IndexSettings
 from indexer.terms import Terms, main_algorithms
 from indexer.texts import TextReader
+from indexer.titles import names_of_segment
 from indexer.vectors import VectorReader
 from ranking.identity import number_of
+from ranking.names import Names
 from ranking.types import FIELDS, CollectionStatistics, Floats, Longs, Mask, Passage
 
 ROWS_REMEMBERED: Final = 100_000
@@ -84,6 +86,11 @@ class Segment:
     @cached_property
     def headings(self) -> list[str]:
         return strings_of(self.arrays, "heading").all()
+
+    @cached_property
+    def names(self) -> Names:
+        """Names of all documents, deleted ones too, by local row."""
+        return names_of_segment(self.folder / TEXTS, self.texts, self.documents)
 
     def documents_of(self, passages: Longs) -> Longs:
         """Local row of each passage."""

@@ -37,6 +37,8 @@ from ranking.session_constants import FEEDBACK_MARKS as FEEDBACK_MARKS
 from ranking.session_constants import FEEDBACK_WORDS as FEEDBACK_WORDS
 from ranking.session_constants import MAX_DOCUMENT_MASS as MAX_DOCUMENT_MASS
 from ranking.session_constants import MAX_SITE_MASS as MAX_SITE_MASS
+from ranking.session_constants import NAME_SAYS as NAME_SAYS
+from ranking.session_constants import NAME_TOKENS as NAME_TOKENS
 from ranking.session_constants import PROFILE_DEPTH as PROFILE_DEPTH
 from ranking.session_constants import REJECTED_FACTOR as REJECTED_FACTOR
 

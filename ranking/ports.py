@@ -75,6 +75,13 @@ class SearchIndex(Protocol):
         """Passages by (document id, ordinal), in order."""
         ...
 
+    def names_in(self, passages: Sequence[tuple[str, int]]) -> tuple[tuple[str, ...], ...]:
+        """For each passage (document, ordinal), in order: ids (ascending) of the other live documents whose name
+        (ranking.names.name_of their titles) stands in its text, all its tokens in a row. Names that say too little are
+        none (ranking.names.says_enough, by the df of exact tokens in live documents). KeyError for a passage that is
+        not there, as fetch_passages."""
+        ...
+
     def passage_vectors(self, wanted: Sequence[tuple[str, int]]) -> Floats:
         """[len(wanted), d] unit vectors, as stored."""
         ...

@@ -48,3 +48,13 @@ DRIFT_OVERLAP: Final = define(
 DRIFT_TERMS: Final = define(
     "DRIFT_TERMS", 0.15, "share", "0 to 1", "of the query's words asked before: below, 95 % of switches and 1.9 % lie"
 )
+NAME_SAYS: Final = define(
+    "NAME_SAYS",
+    0.5,
+    "share of ln N",
+    "0 to 1",
+    "idf of a title's words that names a page: half of what singles it out costs multi-hop sets nothing, all a third",
+)
+NAME_TOKENS: Final = define(
+    "NAME_TOKENS", 12, "tokens", "1 to 50", "longest title that is looked for in texts: longer ones are sentences"
+)

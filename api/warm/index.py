@@ -276,6 +276,9 @@ class PooledIndex:
     def facets(self, node: Node | None, names: Sequence[str], limit: int) -> Mapping[str, tuple[tuple[str, int], ...]]:
         return self._index.facets(node, names, limit)
 
+    def names_in(self, passages: Sequence[tuple[str, int]]) -> tuple[tuple[str, ...], ...]:
+        return self._index.names_in(passages)
+
     def passage_vectors(self, wanted: Sequence[tuple[str, int]]) -> Floats:
         return self._index.passage_vectors(wanted)
 

@@ -1,0 +1,46 @@
+"""Pages that passages of one generation name: given a passage, returns the ids of the live documents whose name stands
+in it, but its own document's.
+
+Names are kept by segment (titles.py); which of them are live, and how much their words say, is looked up here, and the
+answer remembered: the passages of a session are asked for again with every search. Not for links (links.py).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from indexer.cache import Cache
+from indexer.reader import Holdings, Segment
+from ranking.names import Name, says_enough, standing
+from ranking.text import tokenize
+
+PASSAGES_REMEMBERED: Final = 20_000
+"""Passages whose mentions are kept, some 200 bytes each: what the open sessions of a server were shown."""
+
+
+class Mentions:
+    """Of one generation. Threads may share one."""
+
+    def __init__(self, held: Holdings) -> None:
+        self._held = held
+        self._known = Cache(PASSAGES_REMEMBERED)
+
+    def of(self, segment: Segment, local: int, ordinal: int) -> tuple[str, ...]:
+        """Ids, ascending, that this passage of a live row names; the passage must be there."""
+        key = (local + segment.offset, ordinal)
+        return self._known.get(key, lambda: self._find(segment.passage("", local, ordinal).text, key[0]))
+
+    def _find(self, text: str, own: int) -> tuple[str, ...]:
+        tokens = tokenize(text)
+        found: list[int] = []
+        for segment in self._held.segments:
+            for name in standing(segment.names, tokens):
+                rows = [local + segment.offset for local in segment.names.rows[name]]
+                others = [row for row in rows if row != own and self._held.live[row]]
+                if others and self._says_enough(name):
+                    found += others
+        return tuple(sorted(map(self._held.id, found)))
+
+    def _says_enough(self, name: Name) -> bool:
+        terms = self._held.terms
+        return says_enough(name, self._held.documents, lambda token: terms.statistics(token, True, False).df)
