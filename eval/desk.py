@@ -7,6 +7,7 @@ for what a reader notices (readers.py).
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -27,6 +28,8 @@ QUIET: Final = {"prefetch": False, "follow_ups": False}
 """Of every session under test: neither changes a result, and both cost time."""
 TRIES: Final = 3
 """Of a call whose answer was degraded."""
+PAUSE_S: Final = 0.5
+"""Before the second try, twice that before the third: the store was busy, and an hour of calls is not to end by it."""
 
 
 def request_of(system: System, collection: str, query: str) -> dict[str, Any]:
@@ -91,7 +94,8 @@ class Desk:
         """An answer that nothing was left out of: a session that its store failed for once would be measured as
         stateless. Such a call recorded nothing, so it can be made again. SessionRunError when that does not help. With
         it the milliseconds that the search took, in the try that counts."""
-        for _ in range(TRIES):
+        for tried in range(TRIES):
+            time.sleep(PAUSE_S * tried)
             reply, ms = timed(partial(self._engine.search, request, TENANT))
             body = orjson.loads(reply.body)
             if not body["trace"]["degraded"]:
