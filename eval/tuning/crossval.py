@@ -41,17 +41,28 @@ class HeldOut:
     told: Mapping[str, Mapping[str, Any]]
 
 
-def cross_validate(splits: Sequence[Split], sets: Sequence[FrozenSet], fit: Fit, threads: int = 1) -> HeldOut:
-    """Each topic of `sets` must be kept back by one split."""
+def cross_validate(
+    splits: Sequence[Split],
+    sets: Sequence[FrozenSet],
+    fit: Fit,
+    threads: int = 1,
+    stop: Callable[[], None] = lambda: None,
+) -> HeldOut:
+    """Each topic of `sets` must be kept back by one split. `stop` is called when anything fails, or the user has had
+    enough: fits that run in other threads should end soon then."""
     found: dict[tuple[str, str], float] = {}
     told = {}
     with ThreadPoolExecutor(threads) as pool:
-        fits = pool.map(lambda split: fit(split.name, split.train), splits)
-        for split, fitted in zip(splits, fits, strict=True):
-            told[split.name] = fitted.told
-            measured = fitted.measure(split.held)
-            for frozen in split.held:
-                for topic, value in zip(frozen.topics, measured[frozen.name].tolist(), strict=True):
-                    found[frozen.name, topic.topic] = value
+        try:
+            fits = pool.map(lambda split: fit(split.name, split.train), splits)
+            for split, fitted in zip(splits, fits, strict=True):
+                told[split.name] = fitted.told
+                measured = fitted.measure(split.held)
+                for frozen in split.held:
+                    for topic, value in zip(frozen.topics, measured[frozen.name].tolist(), strict=True):
+                        found[frozen.name, topic.topic] = value
+        except BaseException:
+            stop()
+            raise
     values = {frozen.name: np.array([found[frozen.name, topic.topic] for topic in frozen.topics]) for frozen in sets}
     return HeldOut(values, told)

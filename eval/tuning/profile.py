@@ -6,6 +6,7 @@ topic by topic. Not for merging layers (ranking/profiles.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -15,12 +16,17 @@ import numpy as np
 
 from api.engine import Engine
 from eval.collections import TestCollection
+from eval.errors import TuneError
 from eval.runs import TENANT, Progress, run_topics
 from eval.tuning.graded import Graded
 from eval.tuning.space import Params
 from eval.tuning.weighing import BALANCE, WEIGHTS
-from ranking.profiles import merge
+from ranking.profiles import PROFILES, merge
+from ranking.shown import shown
 from ranking.types import Doubles
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,55}")
+"""What profiles and models may be called, with room for a suffix."""
 
 SAME: Final = 1e-9
 """Of a measure: less is rounding."""
@@ -44,6 +50,16 @@ class Checked:
             "engine": self.engine,
             "differing": list(self.differing),
         }
+
+
+def check_profile_name(name: str) -> None:
+    """TuneError for one that the engine would refuse after an hour of searching."""
+    if name in PROFILES or not _NAME.fullmatch(name):
+        raise TuneError(
+            f"{shown(name)} cannot be a profile's name" + (": it is built in" if name in PROFILES else ""),
+            path="--profile-name",
+            hint="1 to 56 ASCII letters, digits, hyphens, underscores and dots, no dot in front",
+        )
 
 
 def request_of(params: Params) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from eval.tuning.graded import Graded
 from eval.tuning.linear import ALL_SETS, METHODS, Linear
 from eval.tuning.objective import Values, objective_of
 from eval.tuning.outcome import Outcome, best_of
-from eval.tuning.profile import Checked, over, save_profile, searched_again
+from eval.tuning.profile import Checked, check_profile_name, over, save_profile, searched_again
 from eval.tuning.record import FILE, Record
 from eval.tuning.sets import Place, check_names, fingerprint, frozen_place, read_set
 from eval.tuning.space import Space, space_of
@@ -105,6 +105,7 @@ def tune(engine: Engine, sources: Sequence[Path | str], out: Path, plan: Plan, p
     weighing = weighing_of(base)
     space = space_of(plan.params, _known_signals(engine, base, plan), weighing)
     check_names(tests)
+    check_profile_name(plan.name)
     findings = {test.name: check(engine, test, out, base, None, False, plan.allow_missing) for test in tests}
     places = tuple(
         frozen_place(engine, test, out / FROZEN, base, space.signals, plan.threads, progress) for test in tests
@@ -170,8 +171,8 @@ def fitted_all(tuned: Tuned, plan: Plan, record: Record, progress: Progress) -> 
         fit = _fit_of(method, tuned, plan, record, tick)
         whole = fit(ALL_SETS, sets)
         threads = 1 if forest else plan.threads  # trees use them all themselves
-        queries = cross_validate(folds, sets, fit, threads)
-        left = cross_validate(lefts, sets, fit, threads) if lefts else None
+        queries = cross_validate(folds, sets, fit, threads, tick.stop)
+        left = cross_validate(lefts, sets, fit, threads, tick.stop) if lefts else None
         outcomes[method] = Outcome(
             told=whole.told,
             in_sample=whole.measure(sets),
@@ -225,8 +226,15 @@ class _Ticker:
     def __init__(self, progress: Progress, total: int, note: str) -> None:
         self._progress, self._total, self._note, self._done = progress, total, note, 0
         self._guard = threading.Lock()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Whoever counts next is stopped."""
+        self._stopped = True
 
     def __call__(self) -> None:
         with self._guard:
+            if self._stopped:
+                raise TuneError("another search was stopped", hint="run the same command again to go on")
             self._done += 1
             self._progress(self._done, self._total, self._note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -121,6 +122,20 @@ def test_values_come_back_in_the_order_of_the_set() -> None:
         for name, topic in ids(split.held):
             place = [each.topic for each in next(each for each in SETS if each.name == name).topics].index(topic)
             assert values[name][place] == number
+
+
+def test_who_fails_stops_the_others() -> None:
+    """A search in another thread is told to end, and is not waited for until it is done."""
+    stopped = threading.Event()
+
+    def fit(name: str, train: Sequence[FrozenSet]) -> Fitted:
+        if name == "without a":
+            raise TuneError("failed")
+        assert stopped.wait(60)
+        raise TuneError("was stopped")
+
+    with pytest.raises(TuneError, match="failed"):
+        cross_validate(by_set(SETS[:2]), SETS[:2], fit, threads=2, stop=stopped.set)
 
 
 def test_the_mean_over_sets_is_tested_as_it_is_meant() -> None:

@@ -26,6 +26,8 @@ from ranking.errors import ForageError
 from tests.eval.sets import write
 
 WORDS = "moss fern harbour engine river stone lamp garden winter paper".split()
+NAME = "m" * 56
+"""As long as one may be."""
 CAPLESS = {"max_per_site": None}
 PLAN = Plan(("tpe",), read_measure("nDCG@10"), ("weights.bm25.bigram=0..2", "fuse.balance.floor"), trials=8, folds=2)
 
@@ -64,7 +66,7 @@ def tuned(engine: Engine, data: Path, out: Path, **changes: Any) -> dict[str, An
 
 def test_what_was_tuned_is_a_profile_and_the_engine_agrees(engine: Engine, data: Path, tmp_path: Path) -> None:
     """Every topic that is searched again has its frozen value, and trees its order; the files say the same."""
-    body = tuned(engine, data, tmp_path, methods=methods_of("all"), name="mine", simplify=False)
+    body = tuned(engine, data, tmp_path, methods=methods_of("all"), name=NAME, simplify=False)
     for what in ("params", "trees"):
         assert [(row["topics"], row["differing"]) for row in body["engine"][what]] == [(6, []), (6, [])]
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -72,7 +74,7 @@ def test_what_was_tuned_is_a_profile_and_the_engine_agrees(engine: Engine, data:
     }
     written = json.loads((tmp_path / "tune.json").read_text())
     assert written == json.loads(json.dumps(body))
-    assert body["profile"].startswith("mine@")
+    assert body["profile"].startswith(f"{NAME}@")
     saved = engine.read_profile(body["profile"], "default")["params"]
     assert saved == json.loads((tmp_path / "profile.json").read_text())
     assert saved["weights"]["bm25.bigram"] == body["methods"][body["chosen"]]["params"]["weights.bm25.bigram"]
@@ -139,6 +141,8 @@ def test_metadata_fields_can_be_tuned(engine: Engine, tmp_path: Path) -> None:
         ({"folds": 4}, "too few for 4 folds"),
         ({"params": ("weights.bm52",)}, "weights.bm52"),
         ({"profile": "nope"}, "nope"),
+        ({"name": "bm25"}, "built in"),
+        ({"name": "a b"}, "cannot be a profile's name"),
     ],
 )
 def test_a_plan_that_cannot_work_is_refused_first(
