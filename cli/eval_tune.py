@@ -40,6 +40,9 @@ def tune(
     limit: Annotated[int | None, typer.Option(help="only the first topics of each set", min=4)] = None,
     allow_missing: AllowMissing = False,
     check: Annotated[int, typer.Option(help="topics of each set that the engine searches again", min=0)] = 200,
+    frozen: Annotated[
+        Path | None, typer.Option(help="folder of frozen candidates, to share (default: OUT/frozen)")
+    ] = None,
     threads: Annotated[int, typer.Option(help="searches at once", min=1)] = CORES,
 ) -> None:
     """Tune params over sets, cross-validated; goes on where it was interrupted."""
@@ -69,6 +72,7 @@ def tune(
         name=profile_name,
         allow_missing=allow_missing,
         checked=check,
+        frozen=frozen,
     )
     sources = sets_in(data, names or ())
     engine = Engine(Settings())

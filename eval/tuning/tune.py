@@ -52,7 +52,7 @@ MODEL_SUFFIX: Final = "-trees"
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is tuned, and how. `profile` is where it starts, `name` what is saved; `checked` topics of each set are
-    searched again by the engine."""
+    searched again by the engine; `frozen`: where candidates are kept, if not in OUT."""
 
     methods: tuple[str, ...]
     measure: Graded
@@ -68,6 +68,7 @@ class Plan:
     name: str = "tuned"
     allow_missing: bool = False
     checked: int = 200
+    frozen: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def tune(engine: Engine, sources: Sequence[Path | str], out: Path, plan: Plan, p
     check_profile_name(plan.name)
     findings = {test.name: check(engine, test, out, base, None, False, plan.allow_missing) for test in tests}
     places = tuple(
-        frozen_place(engine, test, out / FROZEN, base, space.signals, plan.threads, progress) for test in tests
+        frozen_place(engine, test, plan.frozen or out / FROZEN, base, space.signals, plan.threads, progress)
+        for test in tests
     )
     frozen = [place.frozen for place in places]
     objective = objective_of(frozen, space.signals, weighing, plan.measure, plan.guard)
