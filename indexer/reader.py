@@ -90,7 +90,7 @@ class Segment:
     @cached_property
     def names(self) -> Names:
         """Names of all documents, deleted ones too, by local row."""
-        return names_of_segment(self.folder / TEXTS, self.texts, self.documents)
+        return names_of_segment(self.texts, self.documents)
 
     def documents_of(self, passages: Longs) -> Longs:
         """Local row of each passage."""

@@ -84,11 +84,14 @@ class TextReader:
         self._chunk = int(arrays["text.chunk"][0]) if "text.chunk" in arrays else _OLD_CHUNK
         try:
             with path.open("rb") as file:
+                status = os.fstat(file.fileno())
                 self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self._frames[-1] else b""
         except (OSError, ValueError) as error:
             raise GenerationCorruptError(f"{path.name} in {path.parent.name} cannot be read: {error}") from error
         if len(self._data) != int(self._frames[-1]):
             raise GenerationCorruptError(f"{path.name} in {path.parent.name} is cut: {len(self._data)} bytes")
+        self.file = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        """Which file it is: generations that share a segment link the same one."""
 
     def document(self, row: int, text: bool = False) -> Document:
         """Without `text`, neither the text nor the links are read ("" and ())."""

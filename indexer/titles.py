@@ -7,7 +7,6 @@ generation's business (mentions.py).
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from indexer.cache import Cache
@@ -20,9 +19,6 @@ SEGMENTS_REMEMBERED: Final = 32
 _MADE: Final = Cache(SEGMENTS_REMEMBERED)
 
 
-def names_of_segment(path: Path, texts: TextReader, documents: int) -> Names:
-    """Names of local rows 0 to `documents` - 1. `path` is the file behind `texts`: generations that share a segment
-    link one file, whatever they call it."""
-    status = path.stat()
-    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-    return _MADE.get(key, lambda: names_by_row(name_of(texts.document(row).title) for row in range(documents)))
+def names_of_segment(texts: TextReader, documents: int) -> Names:
+    """Names of local rows 0 to `documents` - 1."""
+    return _MADE.get(texts.file, lambda: names_by_row(name_of(texts.document(row).title) for row in range(documents)))
