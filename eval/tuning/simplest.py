@@ -18,7 +18,7 @@ from eval.tuning.space import Params, Space
 
 WAYS_BACK: Final = tuple(share / 10 for share in range(1, 10))
 """Shares of the change that are kept, least first."""
-DIGITS: Final = (1, 2, 3)
+DIGITS: Final = (1, 2, 3, 4)
 """Significant ones of a number, fewest first."""
 
 
