@@ -19,7 +19,7 @@ class FollowUpSettings:
     single_word: float = row(
         0.5, "share", "of a name's weight for one of a single word: half of those begin another thing"
     )
-    outlook_names: int = row(6, "names", "in the query that stands for all that may come next (docs/quality.md)")
+    outlook_names: int = row(6, "names", "in the query that stands for all that may come next (docs/adr/0021)")
     added_words: int = row(3, "words", "of the goal that go beside a name: with more the name no longer leads")
     clause_words: int = row(2, "words", "a clause has at least so many that say something, or it is no question")
     least_new: int = row(2, "documents", "fewer unseen documents are not worth a call (session anchors, 1.7)")
