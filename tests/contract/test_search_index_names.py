@@ -32,7 +32,7 @@ FILLER = tuple(
 PAGES: tuple[Document, ...] = (
     *FILLER,
     page("reader", "https://example.org/reader", "Margaret Hamilton",
-         "Margaret Hamilton wrote it for Apollo 11, as the Apollo Guidance Computer's team did. Zürich, then "
+         "Margaret Hamilton wrote it for Apollo 11, as the Apollo Guidance Computer's team did by the then. Zürich, then "
          "MERCURY the metal. 北海道大学は札幌市にある。"),
     page("apollo", "https://example.org/apollo", "Apollo 11", "It flew."),
     page("apollo-12", "https://example.org/apollo-12", "Apollo 12", "It flew, too."),
@@ -41,6 +41,8 @@ PAGES: tuple[Document, ...] = (
     page("gap", "https://example.org/gap", "Apollo Computer", "With a word between."),
     page("metal", "https://example.org/metal", "Mercury (element)", "A metal."),
     page("planet", "https://example.org/planet", "Mercury (planet) (disambiguation)", "A planet."),
+    page("myth", "https://example.org/myth", "Mercury - myths", "Namesakes share a segment, for there are four."),
+    page("car", "https://example.org/car", "Mercury :: cars", "Cars."),
     page("town", "https://example.org/town", "zurich \u2013 a town", "A town."),
     page("hokkaido", "https://example.org/hokkaido", "北海道", "島。"),
     page("sapporo", "https://example.org/sapporo", "札幌市", "市。"),
@@ -71,7 +73,7 @@ def named(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_a_passage_names_the_pages_whose_titles_stand_in_it(named: SearchIndex) -> None:
     """In any spelling that tokens share, in scripts without spaces, whatever follows the title's own words; not in
     another order, with a gap, for words that every page has, nor the page itself; asked again, the same."""
-    first = ("apollo", "computer", "hokkaido", "metal", "namesake", "planet", "sapporo", "town")
+    first = ("apollo", "car", "computer", "hokkaido", "metal", "myth", "namesake", "planet", "sapporo", "town")
     for _ in range(2):
         assert named.names_in([("reader", 0)]) == (first,)
 
@@ -80,7 +82,10 @@ def test_a_name_stands_in_the_text_and_not_in_the_headings_above(named: SearchIn
     """What a section is filed under was read before it."""
     passages = named.fetch_passages([("filed", 0), ("filed", 1)])
     assert passages[1].heading == "Command module pilot > Apollo 12"
-    assert named.names_in([("filed", 0), ("filed", 1)]) == (("metal", "pilot", "planet"), ("apollo-12", "town"))
+    assert named.names_in([("filed", 0), ("filed", 1)]) == (
+        ("car", "metal", "myth", "pilot", "planet"),
+        ("apollo-12", "town"),
+    )
 
 
 def test_answers_are_in_the_order_of_the_passages(named: SearchIndex) -> None:
