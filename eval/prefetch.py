@@ -70,7 +70,7 @@ class Asked:
 class Session:
     """One log, asked. `account` is the engine's own, of its guesses; `pages`: the stateless top of each query;
     `guessed`: queries that were searched ahead and not asked; `again`: the calls once more, with prefetch and without;
-    `taken`: milliseconds of a guess that was asked, likewise."""
+    `taken`: a call for a guess, likewise."""
 
     log: Log
     on: tuple[Asked, ...]
@@ -79,7 +79,7 @@ class Session:
     pages: tuple[tuple[str, ...], ...]
     guessed: tuple[str, ...] = ()
     again: tuple[tuple[tuple[Asked, ...], tuple[Asked, ...]], ...] = ()
-    taken: tuple[tuple[float, float], ...] = ()
+    taken: tuple[tuple[Asked, Asked], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _timed(
             for turn in range(plan.repeats):
                 one, other = _pair(on, off, name, longer, plan, first_on=bool(turn % 2))
                 if one.calls[-1].served_from == USED:
-                    taken.append((one.calls[-1].ms, other.calls[-1].ms))
+                    taken.append((one.calls[-1], other.calls[-1]))
             left -= bool(taken)
         yield replace(session, again=tuple(again), taken=tuple(taken))
 

@@ -47,7 +47,7 @@ def rows_of(session: Session) -> Iterator[dict[str, Any]]:
             "identical": on.results == off.results,
             "cpu_ms": on.cpu_ms,
             "guess_ms": on.guess_ms,
-            "times": [[one[number].ms, other[number].ms] for one, other in _pairs(session, number)],
+            **times([(one[number], other[number]) for one, other in _pairs(session, number)]),
             "offered": list(on.offered),
         }
         if number:
@@ -57,6 +57,14 @@ def rows_of(session: Session) -> Iterator[dict[str, Any]]:
             if row["warm"][ALL] < 1:
                 row["miss"] = miss(on.query, before, session.log.goal)
         yield row
+
+
+def times(pairs: Sequence[tuple[Asked, Asked]]) -> dict[str, list[list[float]]]:
+    """Milliseconds with prefetch and without, of waiting and of the thread's CPU."""
+    return {
+        "times": [[on.ms, off.ms] for on, off in pairs],
+        "cpu_times": [[on.cpu_ms, off.cpu_ms] for on, off in pairs],
+    }
 
 
 def coverage(call: Asked, page: Sequence[str]) -> dict[str, float]:
@@ -102,7 +110,7 @@ def summary(
         "misses": dict(Counter(row["miss"] for row in fresh if "miss" in row).most_common()),
         "repeated_coverage": covered([row for row in later if row["repeated"]]).get(ALL),
         "guesses": spent(sessions),
-        "saved": saved(rows) | {"taken": ratio([{"times": each.taken} for each in sessions if each.taken])},
+        "saved": saved(rows) | {"taken": ratio([times(each.taken) for each in sessions if each.taken])},
         "unlike": sum(not row["identical"] for row in rows),
     }
 
@@ -169,18 +177,23 @@ def saved(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def ratio(rows: Sequence[Row]) -> dict[str, Any]:
-    """Medians in milliseconds, and of the ratio of a call's own medians with an interval."""
+    """Medians in milliseconds, and of the ratio of a call's own medians with an interval; `saved_cpu`: of CPU time,
+    which a busy machine does not lengthen."""
     if not rows:
-        return {"calls": 0, "pairs": 0, "with_ms": None, "without_ms": None, "saved": None, "interval": None}
-    medians = np.array([np.median(np.array(row["times"]), axis=0) for row in rows])
-    gains = 1 - medians[:, 0] / medians[:, 1]
+        nothing = ("with_ms", "without_ms", "saved", "interval", "saved_cpu", "cpu_interval")
+        return {"calls": 0, "pairs": 0} | dict.fromkeys(nothing)
+    waited = np.array([np.median(np.array(row["times"]), axis=0) for row in rows])
+    worked = np.array([np.median(np.array(row["cpu_times"]), axis=0) for row in rows])
+    gains, cpu_gains = (1 - each[:, 0] / each[:, 1] for each in (waited, worked))
     return {
         "calls": len(rows),
         "pairs": sum(len(row["times"]) for row in rows),
-        "with_ms": float(np.median(medians[:, 0])),
-        "without_ms": float(np.median(medians[:, 1])),
+        "with_ms": float(np.median(waited[:, 0])),
+        "without_ms": float(np.median(waited[:, 1])),
         "saved": float(np.median(gains)),
         "interval": list(bootstrap_interval(gains.tolist())),
+        "saved_cpu": float(np.median(cpu_gains)),
+        "cpu_interval": list(bootstrap_interval(cpu_gains.tolist())),
     }
 
 
@@ -225,10 +238,11 @@ def guesses_table(body: Mapping[str, Any]) -> str:
 
 
 def saved_table(body: Mapping[str, Any]) -> str:
-    rows = [["later calls", "calls", "pairs", "ms with", "ms without", "saved"]]
+    rows = [["later calls", "calls", "pairs", "ms with", "ms without", "saved", "saved, CPU"]]
     names = {"taken": "a guess that was asked"}
     for name, one in body["saved"].items():
         if one["calls"]:
-            times = [f"{one['with_ms']:.2f}", f"{one['without_ms']:.2f}", f"{one['saved']:.1%}"]
+            times = [f"{one['with_ms']:.2f}", f"{one['without_ms']:.2f}"]
+            times += [f"{one['saved']:.1%}", f"{one['saved_cpu']:.1%}"]
             rows.append([names.get(name, name), str(one["calls"]), str(one["pairs"]), *times])
     return markdown_table(rows)

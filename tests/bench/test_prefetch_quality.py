@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.haystack import COLLECTION, DONE
-from bench.prefetch_quality import QUALITY, costs_table, coverage_table, misses_table, own_copy
+from bench.prefetch_quality import QUALITY, costs_table, coverage_table, misses_table, own_copy, saved_table
 
-NOTHING: dict[str, Any] = {"calls": 0, "pairs": 0, "with_ms": None, "without_ms": None, "saved": None, "interval": None}
+NOTHING: dict[str, Any] = {"calls": 0, "saved": None, "interval": None}
+SOME: dict[str, Any] = {"calls": 9, "pairs": 12, "saved": 0.5, "interval": [0.4, 0.6]}
 
 
 def body(**more: Any) -> dict[str, Any]:
@@ -21,7 +22,11 @@ def body(**more: Any) -> dict[str, Any]:
         "interval": [0.6, 0.8],
         "misses": {"no new word": 8},
         "guesses": {"a_call": 1.2, "waste": 0.2, "waste_by_clock": 0.21, "worst_session": 0.26},
-        "saved": {"predicted": NOTHING, "others": NOTHING | {"saved": 0.01}, "taken": NOTHING},
+        "saved": {
+            "predicted": NOTHING,
+            "others": SOME | {"saved_cpu": 0.01, "cpu_interval": [-0.01, 0.02]},
+            "taken": NOTHING,
+        },
         "unlike": 0,
     } | more
 
@@ -34,7 +39,9 @@ def test_a_row_for_each_set_and_objective() -> None:
     assert sent == "| s | sent | 26 | 4 | 0.700 | - | 0.700 | 0.700 | 0.700 | 0.700 | 0.600 to 0.800 | 0.900 |"
     assert plain.startswith("| s | not sent |")
     costs = costs_table(bodies).splitlines()
-    assert costs[2] == "| s | sent | 1.20 | 20.0% | 21.0% | 26.0% | 0 of 30 | - | - | - (0 calls) | - | 1.0% | 0 |"
+    assert costs[2] == "| s | sent | 1.20 | 20.0% | 21.0% | 26.0% | 0 of 30 | 0 |"
+    saved = saved_table(bodies).splitlines()
+    assert saved[2] == "| s | sent | all others | 9 | 12 | 50.0% | 40.0% to 60.0% | 1.0% | -1.0% to 2.0% |"
     misses = misses_table(bodies).splitlines()
     assert misses[2:] == ["| s | sent | 8 | 8 | 0 |", "| s | not sent | 2 | 0 | 2 |"]
 
@@ -42,7 +49,7 @@ def test_a_row_for_each_set_and_objective() -> None:
 def test_every_table_has_its_place() -> None:
     """Once."""
     text = QUALITY.read_text("utf-8")
-    for name in ("prefetch-coverage", "prefetch-costs", "prefetch-misses"):
+    for name in ("prefetch-coverage", "prefetch-costs", "prefetch-saved", "prefetch-misses"):
         assert text.count(f"<!-- table: {name} -->") == 1
 
 

@@ -140,8 +140,8 @@ def test_a_set_without_a_second_query_is_refused(tmp_path: Path) -> None:
 
 
 def asked(query: str, ms: float, served: str = "index", guess_ms: float = 2.0, **more: Any) -> Asked:
-    given = {"offered": (), "displayed": "", "warm": (), "results": b"[]"} | more
-    return Asked(query, served_from=served, ms=ms, cpu_ms=10.0, guess_ms=guess_ms, **given)
+    given: dict[str, Any] = {"offered": (), "displayed": "", "warm": (), "results": b"[]", "cpu_ms": 10.0} | more
+    return Asked(query, served_from=served, ms=ms, guess_ms=guess_ms, **given)
 
 
 def made() -> Session:
@@ -157,7 +157,8 @@ def made() -> Session:
     again = ((asked("a", 9.0), asked("b", 6.0, "prefetch"), asked("c", 8.0, "cache")), off)
     account = {"issued": 2, "dropped": 0, "used": 1, "late": 0, "cpu_ms": 6.0, "wasted_cpu_ms": 4.0, "saved_ms": 5.0}
     pages = (("d9",), ("d1", "d3"), ("d3", "d9"))
-    return Session(log, on, off, account | {"cpu_share": 0.3}, pages, (), (again,), ((3.0, 4.0), (2.0, 4.0)))
+    taken = ((asked("d", 3.0, "prefetch", cpu_ms=6.0), asked("d", 4.0)), (asked("d", 2.0, "prefetch"), asked("d", 4.0)))
+    return Session(log, on, off, account | {"cpu_share": 0.3}, pages, (), (again,), taken)
 
 
 def test_the_summary_counts_pages_costs_and_times() -> None:
@@ -176,6 +177,7 @@ def test_the_summary_counts_pages_costs_and_times() -> None:
     assert (predicted["calls"], predicted["pairs"], predicted["with_ms"], predicted["saved"]) == (1, 2, 5.0, 0.5)
     assert body["saved"]["others"]["pairs"] == 1  # the second time it was served from elsewhere
     assert body["saved"]["taken"]["saved"] == pytest.approx(1 - 2.5 / 4)
+    assert body["saved"]["taken"]["saved_cpu"] == pytest.approx(1 - 8 / 10)
     guesses = body["guesses"]
     assert guesses["waste"] == pytest.approx(4.0 / 36.0)
     assert guesses["waste_by_clock"] == pytest.approx(4.0 / 36.0)
