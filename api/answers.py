@@ -73,12 +73,25 @@ def _characters(tokens: int | None) -> int | None:
     return None if tokens is None else tokens * CHARACTERS_PER_TOKEN
 
 
-def results(hits: Sequence[Hit], evidence: Evidence, plan: Plan, params: Params) -> list[dict[str, Any]]:
-    """The `results` of the contract, of trimmed hits; byte for byte the same for the same generation and request."""
-    missing = missing_terms(plan, evidence, [hit.scored.row for hit in hits])
+def results(
+    hits: Sequence[Hit],
+    evidence: Evidence,
+    plan: Plan,
+    params: Params,
+    brought: frozenset[str] = frozenset(),
+    others: Evidence | None = None,
+) -> list[dict[str, Any]]:
+    """The `results` of the contract, of trimmed hits; byte for byte the same for the same generation and request. Rows
+    of hits in `brought` are those of `others`."""
+    held = [others if others is not None and hit.scored.id in brought else evidence for hit in hits]
+    found = [place for place, one in enumerate(held) if one is evidence]
+    missing = dict(zip(found, missing_terms(plan, evidence, [hits[place].scored.row for place in found]), strict=True))
+    for place, (hit, one) in enumerate(zip(hits, held, strict=True)):
+        if place not in missing:
+            (missing[place],) = missing_terms(plan, one, [hit.scored.row])
     return [
-        _result(rank, hit, evidence, absent, plan, params)
-        for rank, (hit, absent) in enumerate(zip(hits, missing, strict=True), start=1)
+        _result(place + 1, hit, one, missing[place], plan, params)
+        for place, (hit, one) in enumerate(zip(hits, held, strict=True))
     ]
 
 

@@ -21,6 +21,7 @@ from api.opened.opinions import OpinionReader
 from api.passages import passages_of
 from api.preparing import Prepared, Stopwatch, Synonyms, prepare
 from api.requests import SearchRequest
+from api.session.named import Named, named_pages
 from api.session.profile import Learned, Profiler
 from api.session.reading import Reading
 from api.warm.index import served_from
@@ -55,6 +56,7 @@ class Outcome:
     served_from: str = "index"  # or cache, prefetch, pool
     profile_terms: tuple[dict[str, Any], ...] = ()  # what the session added to the query
     drifted: bool = False  # the query is of another topic than the session's last
+    named: tuple[dict[str, Any], ...] = ()  # pages on the page for their names, with those that name them
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Found:
     reading: Reading
     learned: Learned
     watch: Stopwatch
+    named: Named | None = None
 
 
 def search(
@@ -134,7 +137,10 @@ def find(
     if profiler is not None and request.session.record and (learned.drifted or not session.goal):
         profiler.remember(surrounding.scope, prepared, ordered, index)
     watch.lap("rank", evidence.size, len(ordered.order))
-    return Found(prepared, evidence, ordered, index, session, reading, learned, watch)
+    named = named_pages(prepared, index, session, reading, now)
+    if named is not None:
+        watch.lap("named", len(named.by), len(named.ordered.order))
+    return Found(prepared, evidence, ordered, index, session, reading, learned, watch, named)
 
 
 def answer(found: Found, elsewhere: Elsewhere = NOWHERE) -> Outcome:
@@ -142,7 +148,8 @@ def answer(found: Found, elsewhere: Elsewhere = NOWHERE) -> Outcome:
     prepared, evidence, index, watch = found.prepared, found.evidence, found.index, found.watch
     session, reading, learned = found.session, found.reading, found.learned
     asked, request, query, plan = prepared.asked, prepared.request, prepared.query, prepared.plan
-    ranking = page_of(found.ordered, elsewhere)
+    named = found.named if elsewhere is NOWHERE else None
+    ranking = page_of(found.ordered, elsewhere, None if named is None else named.ordered)
     watch.lap("page", len(found.ordered.order), len(ranking.page))
     hits = assemble(ranking, plan, index, request, session, reading)
     watch.lap("fetch", len(ranking.page), len(hits))
@@ -153,7 +160,8 @@ def answer(found: Found, elsewhere: Elsewhere = NOWHERE) -> Outcome:
     stub_ids = [stub.id for stub in ranking.stubs]
     stored = dict(zip(stub_ids, index.fetch(stub_ids), strict=True)) if stub_ids else {}
     hits = answers.trim(hits, request.content)
-    results = answers.results(hits, evidence, plan, request)
+    others = evidence if named is None else named.ordered.given.evidence
+    results = answers.results(hits, evidence, plan, request, ranking.brought, others)
     degraded = [*evidence.degraded, *degraded_by(prepared)]
     body = {
         "request_id": request.request_id,
@@ -190,6 +198,7 @@ def answer(found: Found, elsewhere: Elsewhere = NOWHERE) -> Outcome:
         served_from(index, plan),
         profile_terms=learned.terms,
         drifted=learned.drifted,
+        named=() if named is None else named.told(ranking.named),
     )
 
 

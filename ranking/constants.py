@@ -39,8 +39,15 @@ from ranking.session_constants import MAX_DOCUMENT_MASS as MAX_DOCUMENT_MASS
 from ranking.session_constants import MAX_SITE_MASS as MAX_SITE_MASS
 from ranking.session_constants import NAME_SAYS as NAME_SAYS
 from ranking.session_constants import NAME_TOKENS as NAME_TOKENS
+from ranking.session_constants import NAMED_MOST as NAMED_MOST
+from ranking.session_constants import NAMED_READ as NAMED_READ
 from ranking.session_constants import PROFILE_DEPTH as PROFILE_DEPTH
 from ranking.session_constants import REJECTED_FACTOR as REJECTED_FACTOR
+from ranking.weight_constants import BIGRAM_TO_BM25 as BIGRAM_TO_BM25
+from ranking.weight_constants import DENSE_CEILING as DENSE_CEILING
+from ranking.weight_constants import DENSE_DECAY as DENSE_DECAY
+from ranking.weight_constants import DENSE_FLOOR as DENSE_FLOOR
+from ranking.weight_constants import DENSE_TO_BM25 as DENSE_TO_BM25
 
 # ---------------------------------------------------------------- the query parser
 
@@ -115,34 +122,6 @@ WINDOW_TERMS: Final = define(
 
 # ---------------------------------------------------------------- default weights
 
-DENSE_TO_BM25: Final = define(
-    "DENSE_TO_BM25",
-    2.0,
-    "weight",
-    "0 to 1,000",
-    "weight of dense for 1 of bm25 where a query has no word to read: bm25 + 1.0 cos is bm25 + 2.0 (1 + cos)/2 less 1",
-)
-DENSE_CEILING: Final = define(
-    "DENSE_CEILING",
-    13.0,
-    "weight",
-    "0 to 1,000",
-    "weight of dense for a query that says just enough to single out a document; 8 to 16 are within half a point",
-)
-DENSE_DECAY: Final = define(
-    "DENSE_DECAY",
-    1.5,
-    "",
-    "0 to 4",
-    "power of ln N / sum idf: 1 for the scale of normalised bm25, a half for the averaging of its terms; see ADR 10",
-)
-DENSE_FLOOR: Final = define(
-    "DENSE_FLOOR",
-    0.5,
-    "weight",
-    "0 to 1,000",
-    "least weight of dense: one-word queries like it small (mwmbl, 1.0: -1 point), vague questions large (musique)",
-)
 
 # ---------------------------------------------------------------- passages and shingles
 

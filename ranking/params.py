@@ -160,6 +160,13 @@ class SessionParams(Model):
         0.2, "weight", "capped: after an unnoticed topic switch 0.3 is free, 0.6 costs 2-3 points", ge=0, le=0.3
     )
     feedback_weight: float = knob(0.2, "weight", "as goal_weight", ge=0, le=0.3)
+    named: float = knob(
+        0.2,
+        "share of a page",
+        "last places for pages that shown passages name: docs/adr/0018 has the figures",
+        ge=0,
+        le=0.5,
+    )
     prefetch: StrictBool = knob(True, "", "warms pools on idle workers only")
     reuse: Literal["off", "exact", "near"] = knob(
         "exact",

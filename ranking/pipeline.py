@@ -8,13 +8,14 @@ recall (ports.SearchIndex), for fetching what is shown, or for timing (`stages` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from ranking.certificate import exact
 from ranking.diversify import arrange
+from ranking.named import STEP, Seat, seated
 from ranking.params import Params
 from ranking.plan import rules_of
 from ranking.rules import CompiledRules, with_pins
@@ -62,6 +63,8 @@ class Elsewhere:
 
 
 NOWHERE: Final = Elsewhere()
+GUARD: Final = "guard"
+"""Of the move of the stateless best hit onto a page that the session kept it off."""
 
 
 def order(
@@ -101,25 +104,61 @@ def rank(
     return page_of(order(plan, evidence, params, session, now, opinions, rules))
 
 
-def page_of(made: Ordered, elsewhere: Elsewhere = NOWHERE) -> Ranking:
-    """Page and stubs -> account."""
+def page_of(made: Ordered, elsewhere: Elsewhere = NOWHERE, named: Ordered | None = None) -> Ranking:
+    """Page and stubs -> account. `named`: pages that take its last places (named.py), in an order of their own."""
     given, sheet = made.given, made.sheet
     params, before = given.params, made.before
     natural, shown, moves = pages(before, made.order, sheet, given, made.signals, elsewhere)
     unseen = unseen_recalled(given)
-    account = Account(given, made.signals, sheet, stateless_ranks(natural, before), moves)
+    ranks = stateless_ranks(natural, before)
+    seats = seats_of(made, shown, moves, ranks, named)
+    shown = [seat.row for seat in seats if not seat.guest]
+    account = Account(given, made.signals, sheet, ranks, moves)
     best = made.order[: params.max_results].tolist()
     wanted = list(dict.fromkeys([*shown, *best]))
     scored = dict(zip(wanted, account.of(wanted), strict=True))
+    guests = guests_of(seats, given.size, named)
+    page = tuple(guests[seat.row] if seat.guest else scored[seat.row] for seat in seats)
     return Ranking(
-        page=tuple(scored[row] for row in shown),
+        page=page,
         scored=tuple(scored[row] for row in best),
         stubs=stubs_of(natural, [*shown, *elsewhere.rows], given),
         exact=exact(given.plan, params, given.evidence, made.signals.column("bm25")),
         exhausted=unseen < params.max_results,
         unseen=unseen,
         notices=(*sheet.notices, *notices([row for row in natural if row not in elsewhere.rows], shown, given)),
+        named=tuple(one.id for one, seat in zip(page, seats, strict=True) if seat.named),
+        brought=frozenset(one.id for one in guests.values()),
     )
+
+
+def seats_of(
+    made: Ordered, shown: list[int], moves: dict[int, list[str]], ranks: Longs, named: Ordered | None
+) -> list[Seat]:
+    """Who sits where, and the moves of those that were recalled."""
+    if named is None:
+        return [Seat(row) for row in shown]
+    kept = frozenset(row for row, _ in made.sheet.pins).union(
+        row for row, told in moves.items() if any(move.startswith(GUARD) for move in told)
+    )
+    free = [row for row in named.order.tolist() if not named.given.exposure.seen[row]]
+    seats = seated(shown, kept, made.given.evidence, free, named.given.evidence, made.given.params)
+    for place, seat in enumerate(seats, start=1):
+        if seat.named and not seat.guest:
+            moves.setdefault(seat.row, []).append(f"{STEP}: {int(ranks[seat.row])} -> {place}")
+    return seats
+
+
+def guests_of(seats: list[Seat], size: int, named: Ordered | None) -> dict[int, Scored]:
+    """Row of the named pages -> its account: after everyone who was recalled, in the stateless order."""
+    rows = [seat.row for seat in seats if seat.guest]
+    if named is None or not rows:
+        return {}
+    places = {seat.row: place for place, seat in enumerate(seats, start=1) if seat.guest}
+    return {
+        one.row: replace(one, stateless_rank=size + one.stateless_rank, moves=(f"{STEP}: - -> {places[one.row]}",))
+        for one in named.account(rows)
+    }
 
 
 def unseen_recalled(given: SignalInput) -> int:
@@ -205,7 +244,7 @@ def guard(natural: list[int], shown: list[int], seen: Mask, moves: dict[int, lis
     """The stateless best hit, if unseen, takes the last place of a page that the session kept it off."""
     if not natural or seen[natural[0]] or natural[0] in shown:
         return shown
-    moves[natural[0]] = [f"guard: - -> {len(shown)}"]
+    moves[natural[0]] = [f"{GUARD}: - -> {len(shown)}"]
     return [*shown[:-1], natural[0]]
 
 

@@ -55,6 +55,16 @@ NAME_SAYS: Final = define(
     "0 to 1",
     "idf of a title's words that names a page: half of what singles it out costs multi-hop sets nothing, all a third",
 )
+NAMED_READ: Final = define(
+    "NAMED_READ",
+    30,
+    "documents",
+    "1 to 500",
+    "shown last, whose passages are read for names: what an agent still has at hand",
+)
+NAMED_MOST: Final = define(
+    "NAMED_MOST", 64, "documents", "1 to 1,000", "named pages that are scored: the last named; a long list says little"
+)
 NAME_TOKENS: Final = define(
     "NAME_TOKENS", 12, "tokens", "1 to 50", "longest title that is looked for in texts: longer ones are sentences"
 )

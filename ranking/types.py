@@ -337,6 +337,8 @@ class Ranking:
     exact: bool | None = None
     exhausted: bool = False
     unseen: int = 0  # unseen candidates recalled
+    named: tuple[str, ...] = ()  # ids on the page that are there because the reader was shown their names
+    brought: frozenset[str] = frozenset()  # those of them that no retriever found: `row` is of their own evidence
     notices: tuple[Notice, ...] = ()
     stages: tuple[Stage, ...] = ()
 

@@ -1,8 +1,9 @@
 """Weights of a request: given its params and plan, returns the weight of every signal.
 
 Defaults (catalogue, balance) < the request's `weights`, key by key, profile already merged in (profiles.py).
-`*` sets every signal that is not named. Where a request fuses (see `fuses`), `fused` stands in for bm25 and dense: it
-weighs 1 and they weigh 0, whatever they were given, unless `fused` or `*` is named too; else it weighs 0 unless named.
+`*` sets every signal that is not named. Where a request fuses (see `fuses`), `fused` stands in for bm25, its pairs of
+words and dense: it weighs 1 and they weigh 0, whatever they were given, unless `fused` or `*` is named too; else it
+weighs 0 unless named.
 So a request sent again with another fusion means what it says. Not for the weights of retrievers inside a fusion
 (`fuse.weights`), except that their names are checked here.
 
@@ -27,7 +28,7 @@ from ranking.types import Plan
 
 EVERY_OTHER: Final = "*"
 FUSED: Final = "fused"
-FUSED_FROM: Final = ("bm25", "dense")
+FUSED_FROM: Final = ("bm25", "bm25.bigram", "dense")
 _LISTED: Final = "GET /v1/signals lists them all"
 _META_NAME: Final = re.compile(r"meta\.[A-Za-z0-9_.\-]{1,59}")
 """What knobs.Name allows, or `resolved` could not name it in `weights`."""

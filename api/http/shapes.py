@@ -95,6 +95,10 @@ _SESSION: Final[Schema] = {
             "new": _said(_WHOLE, "the other results; both are 0 for a probe, which shows nothing"),
             "served_from": _said({"enum": ["index", "cache", "prefetch", "pool"]}, "where the candidates came from"),
             "profile_terms": _list(_LEARNED),
+            "named": _said(
+                _list(_object({"id": _TEXT, "in": _list(_TEXT)})),
+                "results on the last places because their titles stand in what this reader was shown, and where",
+            ),
             "budget_left": {"type": ["object", "null"]},
             "stop": _said(
                 _maybe(_object({"now": _TRUTH, "reason": _MAYBE_TEXT})),

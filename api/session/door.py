@@ -214,6 +214,7 @@ def session_body(
         "new": new,
         "served_from": outcome.served_from,
         "profile_terms": list(outcome.profile_terms),
+        "named": list(outcome.named),
         "budget_left": left,
         "stop": advice(None if probed else ruled, left),
     }

@@ -7,7 +7,7 @@ seen (ranking/seen.py) nor for the choice among passages (ranking/passages.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
 from typing import Final
@@ -43,11 +43,15 @@ class Reading:
         if self._log is None or not index.statistics.dimension:
             return None
         passages: list[tuple[str, int]] = []
-        for record in islice(self._log.recent(), NOVELTY_PASSAGES):
+        for record in islice(self.recent(), NOVELTY_PASSAGES):
             passages += still_there(record, index)
             if len(passages) >= NOVELTY_PASSAGES:
                 break
         return index.passage_vectors(passages[:NOVELTY_PASSAGES]) if passages else None
+
+    def recent(self) -> Iterator[SeenDocument]:
+        """What was shown, the latest showing first."""
+        return iter(()) if self._log is None else self._log.recent()
 
     def covers(self, texts: Sequence[str]) -> list[bool]:
         """Of each text, whether it was shown before (passages.read_before), in whichever documents."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from ranking.constants import (
     ANCHOR_TEXT_MIDPOINT,
+    BIGRAM_TO_BM25,
     DENSE_TO_BM25,
     FETCH_HALF_LIFE_DAYS,
     FIRST_POSITION_MIDPOINT,
@@ -131,7 +132,7 @@ _ROWS: Final = (
     _row("spread", positional.spread, "lexical positions", "cheap", "the query's words run through the whole body", "tenths of the body with a hit / 10", "Hearst 1995"),
     _row("coverage.passage", windows.coverage_passage, "lexical positions", "moderate", "the best window of the body holds the query's words", "max over half-overlapping windows of tokens: sum idf of terms in it / sum idf", "Callan 1994", parameters=_tokens(PASSAGE_WINDOW_TOKENS, 2, 100_000, "length of a window")),
     _row("bm25.passage", windows.bm25_passage, "lexical positions", "moderate", "the query's words in the best window of the body", "max over half-overlapping windows of tokens: sum idf tf (k1+1)/(tf+k1) / sum idf (k1+1)", "Callan 1994; " + _ROBERTSON, parameters=_tokens(PASSAGE_WINDOW_TOKENS, 2, 100_000, "length of a window")),
-    _row("bm25.bigram", pairs.bigram, "lexical positions", "moderate", "neighbouring words of the query side by side, in order", "bm25.body over pairs, idf of a pair = min(idf_i, idf_j)", _SDM),
+    _row("bm25.bigram", pairs.bigram, "lexical positions", "moderate", "neighbouring words of the query side by side, in order", "bm25.body over pairs, idf of a pair = min(idf_i, idf_j)", _SDM, BIGRAM_TO_BM25),
     _row("bm25.near", pairs.near, "lexical positions", "moderate", "neighbouring words of the query near each other, in any order", "bm25.body over pairs that stand less than tokens apart, idf of a pair = min(idf_i, idf_j)", _SDM, parameters=_tokens(NEAR_TOKENS, 2, 50, "how near: 2 is side by side")),
     _row("coverage.bigram", pairs.coverage_bigram, "lexical positions", "moderate", "share of the query's pairs of neighbours that it holds", "adjacent pairs found / pairs", _SDM),
     _row("longest_run", pairs.longest_run, "lexical positions", "moderate", "the longest part of the query that stands there as written", "words of the longest run / words", "Vespa fieldMatch.longestSequence"),

@@ -11,7 +11,7 @@ import pytest
 from api.warm.keys import Key, frame_of, key_of
 from api.warm.pools import Pool, Pools, pool_of
 from api.warm.settings import TEXTS_OF_A_POOL
-from ranking.types import Stage
+from ranking.types import Positions, Stage
 from tests.api.pooling import SCOPE, counting, planned
 
 INDEX = counting()
@@ -34,7 +34,10 @@ def test_evidence_comes_back_unchanged(query: str) -> None:
             if each.name in ("attributes", "stages"):
                 continue
             one, other = getattr(wanted, each.name), getattr(found, each.name)
-            if isinstance(one, np.ndarray):
+            if isinstance(one, Positions):
+                for part in fields(one):
+                    np.testing.assert_array_equal(getattr(one, part.name), getattr(other, part.name))
+            elif isinstance(one, np.ndarray):
                 np.testing.assert_array_equal(one, other)
                 assert one.dtype == other.dtype
             else:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ranking.constants import BIGRAM_TO_BM25
 from ranking.errors import ParamsError
 from ranking.explain import bm25_weight, term_table
 from ranking.pipeline import rank
@@ -27,14 +28,15 @@ def search(pages: list[Page] = PAGES, query: str = "red fox", session: SessionSt
     return rank(plan, evidence, params(**f), session or SessionState(), NOW)
 
 
-def test_the_default_score_is_bm25_plus_weighted_dense() -> None:
-    """Every candidate has both signals, whichever retriever found it."""
+def test_the_default_score_is_bm25_with_its_pairs_plus_weighted_dense() -> None:
+    """Every candidate has all three signals, whichever retriever found it."""
     ranking = search()
     weights = {one.contributions["dense"] / one.signals["dense"] for one in ranking.page}
     assert max(weights) == pytest.approx(min(weights))
     for one in ranking.page:
-        assert set(one.signals) == {"bm25", "dense"}
-        assert one.score == pytest.approx(one.signals["bm25"] + max(weights) * one.signals["dense"])
+        assert set(one.signals) == {"bm25", "bm25.bigram", "dense"}
+        words = one.signals["bm25"] + BIGRAM_TO_BM25 * one.signals["bm25.bigram"]
+        assert one.score == pytest.approx(words + max(weights) * one.signals["dense"])
     assert [one.id for one in ranking.page] == ["b", "a", "c"]
     assert [one.stateless_rank for one in ranking.page] == [1, 2, 3]
 
@@ -51,8 +53,8 @@ def test_a_signal_without_data_is_0_and_named() -> None:
     ranking = search(pages, "fox")
     account = next(one for one in ranking.page if one.id == "a")
     assert account.signals["dense"] == 0.0
-    assert account.signals_missing == ("dense",)
-    assert next(one for one in ranking.page if one.id == "b").signals_missing == ()
+    assert account.signals_missing == ("bm25.bigram", "dense")  # one word is no pair
+    assert next(one for one in ranking.page if one.id == "b").signals_missing == ("bm25.bigram",)
 
 
 def test_explain_computes_every_signal() -> None:
@@ -82,7 +84,7 @@ def test_a_query_without_words_is_ranked_by_what_is_left() -> None:
     """Only filters, no vector: bm25 has no data, and the page is full."""
     ranking = search([Page("a", "fox"), Page("b", "dog")], "")
     assert [one.id for one in ranking.page] == ["a", "b"]
-    assert all(set(one.signals_missing) == {"bm25", "dense"} for one in ranking.page)
+    assert all(set(one.signals_missing) == {"bm25", "bm25.bigram", "dense"} for one in ranking.page)
 
 
 def test_a_weight_below_zero_pushes_down() -> None:

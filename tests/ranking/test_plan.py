@@ -277,7 +277,8 @@ def test_a_second_vector_goes_with_its_retriever() -> None:
 
 def test_needs_follow_weights_and_explanations() -> None:
     """Positions are fetched only for who reads them."""
-    assert "positions" not in planned("x", {}).needs
+    assert "positions" not in planned("x", {}, weights={"bm25.bigram": 0}).needs
+    assert "positions" in planned("x", {}).needs  # pairs of words weigh something by default
     assert "positions" in planned("x", {}, weights={"proximity": 0.5}).needs
     assert "positions" in planned("x", {}, explain=True).needs
     assert "vectors" in planned("x", {}, diversify={"method": "mmr"}).needs

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranking.constants import DENSE_TO_BM25
+from ranking.constants import BIGRAM_TO_BM25, DENSE_TO_BM25
 from ranking.errors import ParamsError
 from ranking.signals.catalogue import SIGNALS
 from ranking.weights import needs_of, resendable, resolve_weights, stood_in
@@ -22,9 +22,10 @@ def weights(**fields: Any) -> dict[str, float]:
 
 
 def test_by_default_words_and_meaning_weigh_and_nothing_else_does() -> None:
-    """bm25 1 and dense 2, i.e. bm25 + 1.0 cos; every other signal is named with 0."""
+    """bm25 1, its pairs a third, and dense 2, i.e. bm25 + 1.0 cos; every other signal is named with 0."""
     found = weights()
-    assert {name: weight for name, weight in found.items() if weight} == {"bm25": 1.0, "dense": DENSE_TO_BM25}
+    weighed = {name: weight for name, weight in found.items() if weight}
+    assert weighed == {"bm25": 1.0, "bm25.bigram": BIGRAM_TO_BM25, "dense": DENSE_TO_BM25}
     assert set(found) == {*SIGNALS, "rank.lex", "rank.sem"}
 
 
@@ -109,7 +110,7 @@ def test_resolved_weights_follow_a_changed_method() -> None:
 
 def test_needs_follow_the_weights() -> None:
     """Positions and vectors are asked of the index only when something reads them."""
-    plain = params()
+    plain = params(weights={"bm25.bigram": 0})
     assert needs_of(plain, resolve_weights(plain, PLAN)) == {"lexical", "dense", "attributes"}
     near = params(weights={"proximity": 0.1})
     assert "positions" in needs_of(near, resolve_weights(near, PLAN))
