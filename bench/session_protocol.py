@@ -39,6 +39,11 @@ TOKENS: Final = 8_000
 CALL_TOKENS: Final = 50
 """A query of ten words and the frame of a call to a tool, about."""
 SESSION: Final = "session"
+TOLD: Final = (
+    *(SESSION, "session:k=10", "session:named=0", "session:named=0,k=10"),
+    *("session:seen=drop", "session:seen=drop,k=10", "session:named=0,seen=drop", TUNED),
+)
+"""Sessions at equal tokens, a row each: the default first, then without named pages, then hiding what was seen."""
 HISTORY_SETS: Final = ("trec-session-2013", "conv-cast-mtrag")
 HISTORIES: Final = (*GRIDS["histories"], "session:k=10,seen=off")
 HISTORY_MEASURES: Final = ("nDCG@10", "nDCG@10 once", "nDCG@10 with stubs", "nsDCG")
@@ -50,7 +55,7 @@ AMONG_OTHERS: Final = ("stateless", "dedupe", "dedupe:k=10", "session", "session
 
 Bodies = dict[str, dict[str, Any]]
 Rows = Sequence[Mapping[str, Any]]
-COMMAND: Final = "python -m bench.session_protocol --data DATA --write"
+COMMAND: Final = "python -m bench.session_protocol --data DATA{sample} --write"
 
 
 def threads() -> int:
@@ -106,7 +111,7 @@ def replayed(
 # ---------------------------------------------------------------- tables
 
 
-def tokens_table(bodies: Bodies, systems: Sequence[str] = (SESSION, TUNED)) -> str:
+def tokens_table(bodies: Bodies, systems: Sequence[str] = TOLD) -> str:
     """One row a set, budget and system: the perfect reader against the best tuned baseline, then all readers."""
     rows = [
         [
@@ -253,7 +258,8 @@ def main() -> None:
     def tell(name: str, table: str) -> None:
         print(f"\n{name}\n\n{table}", flush=True)
         if chosen.write:
-            replace_table(QUALITY, name, COMMAND, table)
+            sample = "" if topics is None else f" --topics {topics}"
+            replace_table(QUALITY, name, COMMAND.format(sample=sample), table)
 
     engine = Engine(Settings(data=work / "data", embedding_cache=EMBEDDINGS))
     parts: dict[str, Callable[[], dict[str, str]]] = {

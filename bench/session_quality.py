@@ -32,10 +32,10 @@ NOTICING: Final = ("1/1", "0.95/0.8", "0.95/0.4", "0.7/0.7")
 FOLLOWING: Final = ("1", "0.5", "0")
 PROFILES: Final = (
     "stateless",
-    *(f"session:feedback_weight=0,goal_weight={weight}" for weight in (0.1, 0.2, 0.3)),
-    "session:objective=true,feedback_weight=0,goal_weight=0.2",
+    *(f"session:named=0,feedback_weight=0,goal_weight={weight}" for weight in (0.1, 0.2, 0.3)),
+    "session:objective=true,named=0,feedback_weight=0,goal_weight=0.2",
 )
-FEEDBACK: Final = ("stateless", "session:feedback_weight=0", "session:cite=true,feedback_weight=0.2")
+FEEDBACK: Final = ("stateless", "session:named=0,feedback_weight=0", "session:named=0,cite=true,feedback_weight=0.2")
 FEEDBACK_TOPICS: Final = 60
 """A sample: who cites needs a run for each of twelve readers."""
 OTHER_AGENTS: Final = ("clauses", "evidence", "long")
@@ -93,17 +93,19 @@ def recorded(engine: Engine, data: Path, work: Path, topics: int | None) -> Bodi
 
 def short(system: str) -> str:
     """A system as the tables call it: its options without those that all of a table share."""
-    options = [each for each in system.partition(":")[2].split(",") if each and not each.startswith("use_profile=")]
+    parts = system.partition(":")[2].split(",")
+    options = [each for each in parts if each and each != "named=0" and not each.startswith("use_profile=")]
     named = [each for each in options if each != "seen=demote"] or [system.partition(":")[0]]
     return ", ".join(each.replace("=", " ").replace("seen ", "") for each in named)
 
 
-def systems_table(bodies: Bodies) -> str:
-    """One row a system, for each set: difference, p, worst cell, redundancy, and what it costs in tokens."""
+def systems_table(bodies: Bodies, told: bool = False) -> str:
+    """One row a system, for each set: difference, p, worst cell, redundancy, and what it costs in tokens. `told`: with
+    all of its options."""
     columns = ("recall", "p (Holm)", "worst cell", "all evidence", "redundancy", "tokens")
     rows = [["system", *(f"{name}: {column}" for name in bodies for column in columns)]]
     for system in next(iter(bodies.values()))["systems"]:
-        row = [short(system)]
+        row = [system if told else short(system)]
         for body in bodies.values():
             own, test = body["systems"][system], body["tests"][RECALL].get(system)
             means = own["measures"]
@@ -184,11 +186,14 @@ def main() -> None:
     if chosen.data is None:
         parser.error("name the data folder with --data or FORAGE_TEST_DATA")
     data, work, topics = Path(chosen.data), chosen.work, chosen.topics
+    sample = "" if topics is None else f" --topics {topics}"
     engine = Engine(Settings(data=work / "data", embedding_cache=EMBEDDINGS))
     try:
         modes = simulated(engine, data, work, "modes", GRIDS["modes"], topics)
         tables = {"session-modes": systems_table(modes), "session-cells": cells_table(modes)}
         tables["session-profiles"] = systems_table(simulated(engine, data, work, "profiles", PROFILES, topics))
+        named = simulated(engine, data, work, "named", GRIDS["named"], topics, (*AGENTS, *OTHER_AGENTS))
+        tables["session-named"] = systems_table(named, told=True)
         few = min(topics or FEEDBACK_TOPICS, FEEDBACK_TOPICS)
         tables["session-feedback"] = systems_table(simulated(engine, data, work, "feedback", FEEDBACK, few))
         default = ("stateless", "session")
@@ -201,7 +206,7 @@ def main() -> None:
     for name, table in tables.items():
         print(f"\n{name}\n\n{table}", flush=True)
         if chosen.write:
-            replace_table(QUALITY, name, "python -m bench.session_quality --data DATA --write", table)
+            replace_table(QUALITY, name, f"python -m bench.session_quality --data DATA{sample} --write", table)
 
 
 if __name__ == "__main__":

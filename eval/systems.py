@@ -35,7 +35,8 @@ BASELINES: Final = ("stateless", "dedupe")
 """Kinds that know nothing of a session: what they gain with another k, a client gains without us."""
 TUNED_K: Final = (3, 8, 10)
 """Results a call that baselines are tuned over, beside K."""
-PLAIN_SESSION: Final = "session:use_profile=false"
+PLAIN_SESSION: Final = "session:use_profile=false,named=0"
+"""What was shown before, and nothing else."""
 
 GRIDS: Final[dict[str, tuple[str, ...]]] = {
     "baselines": ("stateless", "dedupe", "dedupe:k=10"),
@@ -47,15 +48,20 @@ GRIDS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "goals": (
         "stateless",
-        *(f"session:feedback_weight=0,goal_weight={weight}" for weight in (0, 0.1, 0.2, 0.3)),
+        *(f"session:named=0,feedback_weight=0,goal_weight={weight}" for weight in (0, 0.1, 0.2, 0.3)),
     ),
     "objectives": (
         "stateless",
-        *(f"session:objective=true,feedback_weight=0,goal_weight={weight}" for weight in (0, 0.1, 0.2, 0.3)),
+        *(f"session:objective=true,named=0,feedback_weight=0,goal_weight={weight}" for weight in (0, 0.1, 0.2, 0.3)),
     ),
     "feedback": ("stateless", "session:feedback_weight=0", "session:cite=true,feedback_weight=0.2"),
     "default": ("stateless", "dedupe", "session"),
-    "tokens": tuple(each for kind in (*BASELINES, "session") for each in (kind, *(f"{kind}:k={k}" for k in TUNED_K))),
+    "tokens": (
+        *(each for kind in (*BASELINES, "session") for each in (kind, *(f"{kind}:k={k}" for k in TUNED_K))),
+        *("session:named=0", "session:named=0,k=10", "session:named=0,seen=drop"),
+        *("session:seen=drop,k=3", "session:seen=drop", "session:seen=drop,k=10"),
+    ),
+    "named": ("stateless", *(f"session:named={share}" for share in (0, 0.1, 0.2, 0.3, 0.4))),
     "histories": (
         "stateless:k=10",
         "history:first=1,k=10",

@@ -82,7 +82,7 @@ def test_a_changed_weight_in_resolved_takes_effect(client: Client) -> None:
 def test_the_numbers_that_weigh_meaning_are_told_and_can_be_set(client: Client) -> None:
     """A floor above what the rule gives is the weight, in the sums too; sent again, the answer is the same."""
     first = client.search("tar archives compression", **STATELESS)
-    assert first["resolved"]["fuse"]["balance"] == {"ceiling": 13.0, "decay": 1.5, "floor": 0.5}
+    assert first["resolved"]["fuse"]["balance"] == {"ceiling": 13.0, "decay": 1.5, "floor": 0.25}
     asked = {"fuse": {"balance": {"floor": 50.0}}, "explain": True}
     other = client.search("tar archives compression", **asked, **STATELESS)
     assert other["resolved"]["fuse"]["balance"] == {"ceiling": 13.0, "decay": 1.5, "floor": 50.0}

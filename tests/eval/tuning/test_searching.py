@@ -24,7 +24,7 @@ from eval.tuning.weighing import weighing_of
 from ranking.signals.catalogue import SIGNALS
 from tests.eval.tuning.made import planted
 
-BASE = weighing_of({"weights": {"dense": 0.0}})
+BASE = weighing_of({"weights": {"dense": 0.0, "bm25.bigram": 0.0}})
 BEST = {"bm25": 1.0, "bm25.bigram": 0.6}
 SPACE = space_of(["weights.bm25.bigram=0..2", "weights.coverage_idf=0..2"], list(SIGNALS), BASE)
 SETS = (planted("one", BEST, seed=1), planted("two", BEST, topics=15, seed=2))
