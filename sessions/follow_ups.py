@@ -79,6 +79,7 @@ _DATES: Final = frozenset(
     "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday jan feb mar apr may jun jul "
     "aug sep sept oct nov dec january february march april june july august september october november december".split()
 )
+_NO_NAMES: Final = (_DATES, _ADDRESSING)
 _AROUND: Final = 60
 """Characters on each side of a name in which a list is looked for."""
 
@@ -132,7 +133,7 @@ class Reader:
     def outlook(self) -> str:
         """One query for all that may come next: the likeliest names, single words among them, and what is left of the
         goal. For pools that words alone fill; nobody is to read it. "" without names and without anything left."""
-        names = [name for _, _, name in self._likely(words_too=True)[: self.settings.outlook_names]]
+        names = [name for _, _, name in self._likely(self.settings.outlook_names, words_too=True)]
         left = [word for word, tokens in self._goal_words if tokens - self.asked - self.moment.common]
         return " ".join(dict.fromkeys(token for text in (*names, *left) for token in tokenize(text)))
 
@@ -192,29 +193,36 @@ class Reader:
     @cached_property
     def names(self) -> list[tuple[float, int, str]]:
         """(weight, rank of its page, name): the likeliest names of several words that say something new."""
-        return self._likely(words_too=False)[: self.settings.names]
+        return self._likely(self.settings.names, words_too=False)
 
-    def _likely(self, *, words_too: bool) -> list[tuple[float, int, str]]:
-        """Names, likeliest first: those of a sentence that has much of what the query and the goal ask for, its page's
-        title read with it, on a page that stands high. A page answers in the sentence that repeats the question."""
-        best: dict[str, tuple[float, int]] = {}
-        for rank, share, sentence in self._sentences:
-            found = dict.fromkeys(_names_of(sentence, self.moment.common), 1.0)
-            if words_too:
-                found = dict.fromkeys(_words_of(sentence, self.moment.common), self.settings.single_word) | found
-            for name, part in found.items():
-                weight = part * share / rank
-                if weight > best.get(name, (-1.0, 0))[0] and not tokens_of(name) <= self.known:
-                    best[name] = (weight, rank)
-        ordered = sorted(best.items(), key=lambda item: (-item[1][0], item[1][1]))
+    def _likely(self, most: int, *, words_too: bool) -> list[tuple[float, int, str]]:
+        """So many names that say something new, the likeliest first, no two the same."""
         kept: list[tuple[float, int, str]] = []
         known: list[frozenset[str]] = []
-        for name, (weight, rank) in ordered:
+        for weight, rank, name, alone in self._named:
+            if len(kept) == most:
+                break
+            if alone and not words_too:
+                continue
             own = tokens_of(name)
-            if own and all(overlap(own, other) < self.settings.same for other in known):
+            if own and not own <= self.known and all(overlap(own, other) < self.settings.same for other in known):
                 known.append(own)
                 kept.append((weight, rank, name))
         return kept
+
+    @cached_property
+    def _named(self) -> list[tuple[float, int, str, bool]]:
+        """(weight, rank, name, whether of a single word), likeliest first: names of a sentence that has much of what
+        the query and the goal ask for, its page's title read with it, on a page that stands high. A page answers in
+        the sentence that repeats the question."""
+        best: dict[str, tuple[float, int, str, bool]] = {}
+        for rank, share, sentence in self._sentences:
+            found = dict.fromkeys(_words_of(sentence, self.moment.common), True)
+            for name, alone in (found | dict.fromkeys(_names_of(sentence, self.moment.common), False)).items():
+                weight = share / rank * (self.settings.single_word if alone else 1.0)
+                if name not in best or weight > best[name][0]:
+                    best[name] = (weight, rank, name, alone)
+        return sorted(best.values(), key=lambda each: (-each[0], each[1]))
 
     @cached_property
     def _sentences(self) -> list[tuple[int, float, str]]:
@@ -305,7 +313,7 @@ def _names_of(text: str, common: frozenset[str]) -> list[str]:
 def _words_of(sentence: str, common: frozenset[str]) -> list[str]:
     """Names of one word, where a capital means that."""
     found = (match[0] for match in _ALONE.finditer(sentence))
-    return [word for word in found if len(word) > 2 and word.lower() not in common | _DATES | _ADDRESSING]
+    return [word for word in found if len(word) > 2 and not any(word.lower() in no for no in (common, *_NO_NAMES))]
 
 
 def _plain(page: Page, characters: int) -> str:

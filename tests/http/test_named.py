@@ -59,7 +59,7 @@ def test_a_page_whose_name_was_shown_takes_the_last_place(client: Client) -> Non
     assert last["found_by"] == {}
     assert sum(last["contributions"].values()) == pytest.approx(last["score"])
     assert last["passages"][0]["text"].startswith(("She was born", "A rock"))
-    assert last["terms_missing"] [:2] == ["storm", "boats"]
+    assert last["terms_missing"][:2] == ["storm", "boats"]
 
 
 def test_the_share_of_the_page_can_be_set(client: Client) -> None:
