@@ -15,7 +15,7 @@ class FollowUpSettings:
     most: int = row(3, "follow-ups", "the contract's number: more is a menu, which an agent has to read")
     pages: int = row(3, "pages", "the top of what was shown: names further down are of other subjects")
     page_characters: int = row(1_000, "characters", "of each page's shown text that is read for names: 0.1 ms")
-    names: int = row(8, "names", "looked up in the collection's words: the likeliest; few of the rest are asked for")
+    names: int = row(4, "names", "looked up in the words of the collection: the likeliest, for three follow-ups")
     single_word: float = row(
         0.5, "share", "of a name's weight for one of a single word: half of those begin another thing"
     )
