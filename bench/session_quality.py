@@ -192,7 +192,7 @@ def main() -> None:
         modes = simulated(engine, data, work, "modes", GRIDS["modes"], topics)
         tables = {"session-modes": systems_table(modes), "session-cells": cells_table(modes)}
         tables["session-profiles"] = systems_table(simulated(engine, data, work, "profiles", PROFILES, topics))
-        named = simulated(engine, data, work, "named", GRIDS["named"], topics, (*AGENTS, *OTHER_AGENTS))
+        named = simulated(engine, data, work, "named", GRIDS["named"], topics, (*AGENTS, OTHER_AGENTS[0]))
         tables["session-named"] = systems_table(named, told=True)
         few = min(topics or FEEDBACK_TOPICS, FEEDBACK_TOPICS)
         tables["session-feedback"] = systems_table(simulated(engine, data, work, "feedback", FEEDBACK, few))

@@ -25,7 +25,7 @@ from eval.distractors import Distractors, ensure_mixed
 from eval.errors import DatasetError, SessionRunError
 from eval.folders import writable, write_results
 from eval.logs import Log, Turn, read_logs
-from eval.prefetch_report import USED, markdown, rows_of, summary
+from eval.prefetch_report import USED, markdown, rows_of, summary, taken_rows
 from eval.runs import TENANT, Progress, ensure_indexed, plain
 from eval.warm_pools import GOAL, WarmPool
 
@@ -125,7 +125,7 @@ def run_prefetch(
         holds = on.read_collection(name, TENANT)
     rows = [row for session in found for row in rows_of(session)]
     body = summary(test.name, plan, holds, found, rows)
-    write_results(out, rows, body, markdown(body))
+    write_results(out, [*rows, *taken_rows(found)], body, markdown(body))
     return body
 
 

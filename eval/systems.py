@@ -61,7 +61,7 @@ GRIDS: Final[dict[str, tuple[str, ...]]] = {
         *("session:named=0", "session:named=0,k=10", "session:named=0,seen=drop"),
         *("session:seen=drop,k=3", "session:seen=drop", "session:seen=drop,k=10"),
     ),
-    "named": ("stateless", *(f"session:named={share}" for share in (0, 0.1, 0.2, 0.3, 0.4))),
+    "named": ("stateless", *(f"session:named={share}" for share in (0, 0.1, 0.2, 0.3))),
     "histories": (
         "stateless:k=10",
         "history:first=1,k=10",

@@ -1,5 +1,6 @@
 """Pages that passages of one generation name: given a passage, returns the ids of the live documents whose name stands
-in it, but its own document's.
+in it, but its own document's. A name that more than NAMED_MOST others share, as every page of a forum shares its
+site's, singles out none of them.
 
 Names are kept by segment (titles.py); which of them are live, and how much their words say, is looked up here, and the
 answer remembered: the passages of a session are asked for again with every search. Not for links (links.py).
@@ -7,10 +8,13 @@ answer remembered: the passages of a session are asked for again with every sear
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from indexer.cache import Cache
 from indexer.reader import Holdings, Segment
+from ranking.constants import NAMED_MOST
 from ranking.names import Name, says_enough, standing
 from ranking.text import tokenize
 
@@ -31,15 +35,19 @@ class Mentions:
         return self._known.get(key, lambda: self._find(segment.passage("", local, ordinal).text, key[0]))
 
     def _find(self, text: str, own: int) -> tuple[str, ...]:
-        tokens = tokenize(text)
+        tokens, segments = tokenize(text), self._held.segments
         found: list[int] = []
-        for segment in self._held.segments:
-            for name in standing(segment.names, tokens):
-                rows = [local + segment.offset for local in segment.names.rows[name]]
-                others = [row for row in rows if row != own and self._held.live[row]]
-                if others and self._says_enough(name):
-                    found += others
+        for name in set[Name]().union(*(standing(segment.names, tokens) for segment in segments)):
+            if self._says_enough(name):
+                held = [(segment.names.rows.get(name, ()), segment.offset) for segment in segments]
+                found += self._others([local + offset for rows, offset in held for local in rows], own)
         return tuple(sorted(map(self._held.id, found)))
+
+    def _others(self, rows: Sequence[int], own: int) -> list[int]:
+        """Those that live, without `own`; none where too many share the name."""
+        live = self._held.live
+        some = list(islice((row for row in rows if row != own and live[row]), NAMED_MOST + 1))
+        return some if len(some) <= NAMED_MOST else []
 
     def _says_enough(self, name: Name) -> bool:
         terms = self._held.terms

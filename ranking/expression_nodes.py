@@ -68,3 +68,15 @@ class Expression:
     addends: tuple[Addend, ...]
     reads: tuple[SignalCall, ...]
     nodes: int
+
+    @property
+    def normalises(self) -> bool:
+        """Whether a candidate's value depends on the others: `norm` stands somewhere in it."""
+        left: list[Node] = [addend.node for addend in self.addends]
+        while left:
+            node = left.pop()
+            if isinstance(node, Apply):
+                if node.operation == "norm":
+                    return True
+                left.extend(node.arguments)
+        return False

@@ -61,18 +61,18 @@ class Names:
 
 def names_by_row(names: Iterable[Name]) -> Names:
     """The names of rows 0, 1, 2, ...; rows without a name (()) are left out."""
-    rows: dict[Name, tuple[int, ...]] = {}
+    rows: dict[Name, list[int]] = {}
     lengths: dict[str, tuple[int, ...]] = {}
     same: dict[str, str] = {}  # one string for each token: titles share most of theirs
     for row, written in enumerate(names):
         if not written:
             continue
         name = tuple([same.setdefault(token, token) for token in written])
-        rows[name] = (*rows.get(name, ()), row)
+        rows.setdefault(name, []).append(row)
         known = lengths.get(name[0], ())
         if len(name) not in known:
             lengths[name[0]] = tuple(sorted((*known, len(name))))
-    return Names(rows, lengths)
+    return Names({name: tuple(held) for name, held in rows.items()}, lengths)
 
 
 def standing(names: Names, tokens: Sequence[str]) -> set[Name]:

@@ -138,11 +138,11 @@ def seats_of(
     """Who sits where, and the moves of those that were recalled."""
     if named is None:
         return [Seat(row) for row in shown]
-    kept = frozenset(row for row, _ in made.sheet.pins).union(
-        row for row, told in moves.items() if any(move.startswith(GUARD) for move in told)
-    )
+    given = made.given
+    best = np.flatnonzero((ranks == 1) & ~given.exposure.seen).tolist()  # stays wherever the session has put it
+    kept = frozenset([*(row for row, _ in made.sheet.pins), *best])
     free = [row for row in named.order.tolist() if not named.given.exposure.seen[row]]
-    seats = seated(shown, kept, made.given.evidence, free, named.given.evidence, made.given.params)
+    seats = seated(shown, kept, given.evidence, free, named.given.evidence, given.params)
     for place, seat in enumerate(seats, start=1):
         if seat.named and not seat.guest:
             moves.setdefault(seat.row, []).append(f"{STEP}: {int(ranks[seat.row])} -> {place}")
@@ -156,7 +156,11 @@ def guests_of(seats: list[Seat], size: int, named: Ordered | None) -> dict[int, 
         return {}
     places = {seat.row: place for place, seat in enumerate(seats, start=1) if seat.guest}
     return {
-        one.row: replace(one, stateless_rank=size + one.stateless_rank, moves=(f"{STEP}: - -> {places[one.row]}",))
+        one.row: replace(
+            one,
+            stateless_rank=size + one.stateless_rank,
+            moves=(*one.moves, f"{STEP}: - -> {places[one.row]}"),
+        )
         for one in named.account(rows)
     }
 

@@ -78,8 +78,8 @@ class SearchIndex(Protocol):
     def names_in(self, passages: Sequence[tuple[str, int]]) -> tuple[tuple[str, ...], ...]:
         """For each passage (document, ordinal), in order: ids (ascending) of the other live documents whose name
         (ranking.names.name_of their titles) stands in its text, all its tokens in a row. Names that say too little are
-        none (ranking.names.says_enough, by the df of exact tokens in live documents). KeyError for a passage that is
-        not there, as fetch_passages."""
+        none (ranking.names.says_enough, by the df of exact tokens in live documents), nor are those that more than
+        NAMED_MOST others share. KeyError for a passage that is not there, as fetch_passages."""
         ...
 
     def passage_vectors(self, wanted: Sequence[tuple[str, int]]) -> Floats:

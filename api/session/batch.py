@@ -1,8 +1,8 @@
 """The searches of a batch: given requests and one reader's state, returns for each its outcome or its missed deadline.
 
 Found in parallel, each once whatever its number of copies; allocated jointly (ranking/allocation.py); written down in
-parallel. The outcome depends neither on how many run at once nor on who is done first. Not for sessions
-(batch_door.py).
+parallel. Beside others a page has no named pages (named.py): nobody would share them out. The outcome depends neither
+on how many run at once nor on who is done first. Not for sessions (batch_door.py).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class BatchRunner:
 
         def written(number: int) -> Entry:
             made, share = orders[number], shares[number]
-            going_on = replace(made, watch=made.watch.resumed())
+            going_on = replace(made, watch=made.watch.resumed(), named=made.named if len(orders) == 1 else None)
             outcome = answer(asked.searches[number], going_on, share.elsewhere)
             return Entry(outcome, share.moved, stubs_of(share, made.index) if asked.overlap == "stub" else ())
 

@@ -2,8 +2,9 @@
 pages whose titles stand there, ranked under the query by the same score as everyone else.
 
 A page that is spoken of in one that was found is often the next that is needed, and no word of the question need be
-in it (docs/adr/0018). Nothing on a reader's first call, with `seen: off`, for fused scores, for probes, or when a
-budget was short. Not for their places (ranking/named.py) nor for which names a text holds (SearchIndex.names_in).
+in it (docs/adr/0018). Nothing on a reader's first call, with `seen: off`, for fused scores, for expressions that
+normalise over the candidates (they would be others), for probes, or when a budget was short. Not for their places
+(ranking/named.py), for batches (batch.py) nor for which names a text holds (SearchIndex.names_in).
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import numpy as np
 
 from api.preparing import Prepared
 from api.session.reading import Reading, still_there
+from api.warm.index import PooledIndex
 from ranking.constants import NAMED_MOST, NAMED_READ
 from ranking.named import places_of
 from ranking.pipeline import Ordered, order
 from ranking.ports import SearchIndex
 from ranking.types import Plan, SessionState
-from ranking.weights import fuses
+from ranking.weights import fuses, score_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +47,22 @@ def named_pages(
     wanted = request.session.record and places_of(request) and reading
     if not wanted or request.effort == "probe" or fuses(request) or prepared.degraded:
         return None
+    expression = score_of(request)
+    if expression is not None and expression.normalises:
+        return None
     by = names_of(index, session, reading)
     if not by:
         return None
     alone = plan_of(prepared.plan, tuple(by))
-    found = index.recall(alone)
+    bare = index.bare if isinstance(index, PooledIndex) else index  # no pool: the plan says what a session was shown
+    found = bare.recall(alone)
     if not found.size:
         return None
     nowhere = np.zeros(found.size, np.int32)
     evidence = replace(found, ranks={one.name: nowhere for one in prepared.plan.retrievers})
-    bare = request.model_copy(update={"rerank": ()})
-    return Named(order(alone, evidence, bare, session, now, None, prepared.rules), by)
+    once = request.model_copy(update={"rerank": ()})
+    rules = replace(prepared.rules, pins=())  # what is pinned has its place among what was found
+    return Named(order(alone, evidence, once, session, now, None, rules), by)
 
 
 def names_of(index: SearchIndex, session: SessionState, reading: Reading) -> dict[str, tuple[str, ...]]:

@@ -4,6 +4,7 @@ oracle over collections of any make-up."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from indexer.local import LocalIndex
 from indexer.memory import MemoryIndex
 from indexer.overlay import Overlay, write_overlay
 from indexer.segment import write_segment
+from ranking.constants import NAMED_MOST
 from ranking.ports import SearchIndex
 from ranking.types import Document
 from tests.contract.builders import SETTINGS, local, memory
@@ -162,3 +164,23 @@ def _opened(overlay: Path, segments: Sequence[Path], deleted: Sequence[bool]) ->
     held = Overlay(np.array(deleted, np.bool_), zeros, zeros.astype(np.int64), np.arange(rows, dtype=np.uint64))
     write_overlay(overlay, held, {}, segments)
     return LocalIndex("test", segments, overlay, None, 0)
+
+
+@pytest.mark.parametrize("kind", ["local", "memory"])
+def test_a_name_of_very_many_pages_singles_out_none(kind: str, tmp_path: Path) -> None:
+    """NAMED_MOST others may share it, in whichever segments, and no more; the dead and the page itself do not count."""
+    title = "Weekly harbour bulletin of Lower Saltmarsh"
+
+    def index(others: int) -> SearchIndex:
+        reader = page("reader", "https://example.org/reader", title, f"Read the {title} for more.")
+        shared = [page(f"copy-{n:03}", f"https://example.org/{n}", title, f"Issue {n}.") for n in range(others)]
+        pages = (*FILLER, *(replace(each, id=f"more-{each.id}") for each in FILLER), reader, *shared)
+        if kind == "memory":
+            return memory(pages, None, anchors={})
+        return local(tmp_path / str(others), pages, None, segments=3, deleted=2, anchors={})
+
+    for others, found in ((NAMED_MOST, NAMED_MOST), (NAMED_MOST + 1, 0)):
+        made = index(others)
+        ((*names,),) = made.names_in([("reader", 0)])
+        assert names == [f"copy-{n:03}" for n in range(found)]
+        made.close()

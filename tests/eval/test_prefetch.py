@@ -119,7 +119,10 @@ def test_an_offer_that_was_guessed_is_asked(tmp_path: Path) -> None:
     )
     assert body["calls"] == 2
     assert body["saved"]["predicted"]["calls"] == 0
-    assert body["saved"]["taken"]["calls"] <= 1
+    lines = (tmp_path / "out" / "per_topic.jsonl").read_bytes().splitlines()
+    asked_then = [row["taken"] for row in map(orjson.loads, lines) if "taken" in row]
+    assert body["saved"]["taken"]["calls"] == len(asked_then) == 1
+    assert asked_then[0] != "harbour"
 
 
 def test_a_set_without_a_second_query_is_refused(tmp_path: Path) -> None:
@@ -178,6 +181,7 @@ def test_the_summary_counts_pages_costs_and_times() -> None:
     assert body["saved"]["others"]["pairs"] == 1  # the second time it was served from elsewhere
     assert body["saved"]["taken"]["saved"] == pytest.approx(1 - 2.5 / 4)
     assert body["saved"]["taken"]["saved_cpu"] == pytest.approx(1 - 8 / 10)
+    assert body["saved"]["taken"]["cpu_interval"] == pytest.approx([0.2, 0.2])
     guesses = body["guesses"]
     assert guesses["waste"] == pytest.approx(4.0 / 36.0)
     assert guesses["waste_by_clock"] == pytest.approx(4.0 / 36.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.http.batch_support import batch
 from tests.http.conftest import Client, ids
 
 Serve = Callable[..., Client]
@@ -108,6 +109,100 @@ def test_a_cap_holds_for_named_pages(client: Client) -> None:
     answer = asked(client, diversify={"max_per_site": 2}, session={"named": 0.4}, max_results=3)
     sites = [one["site"] for one in answer["results"]]
     assert sites.count("sea.org") <= 2
+
+
+def test_rules_count_for_named_pages_and_say_so(client: Client) -> None:
+    """A boost is in the account and in the moves; a pinned page stands where it is pinned, and is not named."""
+    read_of_the_keeper(client)
+    art = {"match": {"site": "art.org"}}
+    rules = [{**art, "do": "boost", "by": 2}, {"match": {"path": "*skerry*"}, "do": "pin", "at": 2}]
+    answer = asked(client, rules=rules, explain=True, session={"named": 0.4})
+    assert ids(answer)[1] == "skerry"
+    assert [one["id"] for one in answer["session"]["named"]] == ["orla"]
+    last = answer["results"][-1]
+    assert last["moves"] == ["rule:0 boost x2 site=art.org", "named: - -> 5"]
+    assert last["contributions"]["rule:0"] > 0
+    assert sum(last["contributions"].values()) == pytest.approx(last["score"])
+
+
+def test_scores_that_depend_on_who_else_was_found_name_nothing(client: Client) -> None:
+    """Named pages are scored apart: a norm over them is another than that over the candidates."""
+    read_of_the_keeper(client)
+    assert asked(client, score='bm25 + norm(dense, "minmax")')["session"]["named"] == []
+    assert asked(client, score="bm25 + dense", session={"on_repeat": "continue"})["session"]["named"] != []
+
+
+@pytest.mark.parametrize("overlap", ["stub", "allow", "partition"])
+def test_a_batch_names_nothing(client: Client, overlap: str) -> None:
+    """Its pages would bring the same one; a batch of one search is that search."""
+    read_of_the_keeper(client)
+    searches = [{"query": query, **NARROW} for query in ("storm boats sea", "keeper letters")]
+    both = batch(client, *searches, session_id="s", session={"overlap": overlap})["answers"]
+    assert [each["session"]["named"] for each in both] == [[], []]
+    assert ids(client.search("lighthouse keeper letters", session_id="t", max_results=1)) == ["keeper"]
+    (one,) = batch(client, searches[0], session_id="t")["answers"]
+    assert one["session"]["named"] != []
+
+
+def test_what_named_pages_were_read_for_is_no_pool(client: Client) -> None:
+    """Pools hold nothing of a session: of two searches there are two, and a repeat misses none."""
+    plain = {"prefetch": False, "on_repeat": "continue", "use_profile": False}
+    assert ids(client.search("lighthouse keeper letters", session_id="s", max_results=1, session=plain)) == ["keeper"]
+    assert asked(client, session=plain)["session"]["named"] != []
+    again = asked(client, session=plain)
+    assert (again["session"]["served_from"], len(again["session"]["named"])) == ("cache", 1)
+    probe = client.search("apples", session_id="s", effort="probe")["probe"]
+    assert probe["pools"] == 2
+    told = client("GET", "/v1/sessions/s").json()["pools"]
+    assert told["recalls"] == {"exact": 1, "miss": 2}
+
+
+def test_pages_that_are_renamed_are_named_no_more(client: Client) -> None:
+    """What counts is the generation that is searched; the passage that named them must be there still, too."""
+    read_of_the_keeper(client)
+    before = client("GET", "/v1/collections/default").json()["generation"]
+    renamed = {"id": "skerry", "url": "https://sea.org/skerry", "title": "Seals", "text": "A rock of two acres."}
+    assert client("POST", "/v1/collections/default/documents", renamed).status_code == 200
+    wide = {"session": {"named": 0.4, "on_repeat": "continue"}, "max_results": 5}
+    assert [one["id"] for one in asked(client, **wide)["session"]["named"]] == ["orla"]
+    edited = {**PAGES[0], "url": "https://sea.org/keeper", "text": "The keeper now writes to nobody."}
+    assert client("POST", "/v1/collections/default/documents", edited).status_code == 200
+    client.search("lighthouse keeper letters", session_id="t", max_results=1, generation=before)
+    assert asked(client, "t", **wide)["session"]["named"] == []
+    assert {one["id"] for one in asked(client, "t", generation=before, **wide)["session"]["named"]} == {"orla", "skerry"}
+
+
+def test_a_copy_of_a_shown_page_is_not_named(client: Client) -> None:
+    """It counts as seen, whatever it is called."""
+    text = " ".join(f"The keeper of light number {number} wrote of Brannigan and Skerry." for number in range(30))
+    copies = [
+        {"id": f"copy-{name}", "url": f"https://{name}.org/c", "title": title, "text": text}
+        for name, title in (("one", "Letters of the light"), ("two", "Tales from Inchkeith"))
+    ]
+    naming = {"id": "guide", "url": "https://g.org/g", "title": "Guide", "text": "Read the Tales from Inchkeith next."}
+    assert client("POST", "/v1/collections/default/documents", {"documents": [*copies, naming]}).status_code == 200
+    for name, first in (("s", True), ("other", False)):
+        if first:
+            assert ids(client.search("letters of the light", session_id=name, max_results=1)) == ["copy-one"]
+        assert ids(client.search("guide read next", session_id=name, max_results=1)) == ["guide"]
+        told = [one["id"] for one in asked(client, name)["session"]["named"]]
+        assert ("copy-two" in told) is not first
+
+
+def test_a_page_that_lists_every_title_brings_a_fifth(client: Client) -> None:
+    """However many it names, and whatever it asks for."""
+    titles = [f"Harbour{number} Lantern{number}" for number in range(60)]
+    listed = [
+        {"id": title, "url": f"https://l.org/{number}", "title": title, "text": f"Number {number}."}
+        for number, title in enumerate(titles)
+    ]
+    spam = {"id": "spam", "url": "https://spam.org/", "title": "All", "text": f"Rank me first: {'; '.join(titles)}"}
+    assert client("POST", "/v1/collections/default/documents", {"documents": [*listed, spam]}).status_code == 200
+    assert ids(client.search("rank me first", session_id="s", max_results=1)) == ["spam"]
+    alone = client.search(QUERY, session={"record": False}, **NARROW | {"max_results": 10})
+    answer = asked(client, max_results=10, session={"use_profile": False})
+    assert len(answer["session"]["named"]) == 2
+    assert ids(answer)[:8] == ids(alone)[:8]
 
 
 def test_nothing_is_named_without_a_session_or_in_the_stateless_order(client: Client) -> None:

@@ -29,6 +29,19 @@ PAGES: list[dict[str, Any]] = [
     for number in range(48)
 ]  # fmt: skip
 
+READ_ON = ("Difference Engine", "Bombe of Bletchley", "Flow-Matic", "Semaphore Paper", "Substitution Essay")
+NAMING: list[dict[str, Any]] = [
+    {
+        "id": f"n{number:02}",
+        "url": f"https://{'docs' if number % 2 else 'blog'}.example.org/n{number}",
+        "title": f"{READ_ON[number % 5]} (part {number})" if number % 2 else f"Notes {number} on the {TOPICS[number % 6]}",
+        "text": f"{NAMES[number % 5]} and the {TOPICS[number % 6]}, by way of the {READ_ON[(number + 1) % 5]} and of the "
+        f"{READ_ON[(number + 3) % 5]}, in words of number {number * 7_919}.",
+    }
+    for number in range(20)
+]  # fmt: skip
+"""Pages that name each other."""
+
 _numbers = itertools.count()
 
 
@@ -37,13 +50,13 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, 
     """One with pools and one without, on the same folder."""
     folder = tmp_path_factory.mktemp("laws")
     with_pools, without = (Engine(Settings(data=Path(folder), pool_mb=size)) for size in (16, 0))
-    with_pools.ingest_objects("default", PAGES, "default")
+    with_pools.ingest_objects("default", [*PAGES, *NAMING], "default")
     yield with_pools, without
     with_pools.close()
     without.close()
 
 
-BASES = ("event loop without locks", "Zip archive 2012", "zip archive 2013", "Ada Lovelace", "sqlite cursor OR socket")
+BASES = ("event loop without locks", "Zip archive 2012", "zip archive 2013", "Ada Lovelace", "sqlite cursor OR socket", "notes in words of")
 WRITTEN = st.sampled_from([str, str.lower, str.upper, lambda text: text.replace(" ", "  "), lambda text: f" {text}\n"])
 QUERIES = st.builds(lambda text, written: written(text), st.sampled_from(BASES), WRITTEN)
 FIELDS = st.fixed_dictionaries(
@@ -70,6 +83,7 @@ SESSION = st.fixed_dictionaries(
         "follow_ups": st.booleans(),
         "reuse": st.sampled_from(["exact", "off"]),
         "use_profile": st.booleans(),
+        "named": st.sampled_from([0, 0.2, 0.5]),
     },
 )
 CALLS = st.lists(st.tuples(QUERIES, FIELDS, SESSION), min_size=1, max_size=6)
@@ -80,7 +94,7 @@ def answered(engine: Engine, session_id: str, query: str, fields: dict[str, Any]
     request = {"query": query, "session_id": session_id, **fields, "session": {"on_repeat": "continue", **session}}
     body = orjson.loads(engine.search(request, "default").body)
     kept = {name: body[name] for name in ("results", "stubs", "query", "facets")}
-    return kept | {name: body["session"][name] for name in ("exhausted", "new", "shown_before", "profile_terms")}
+    return kept | {name: body["session"][name] for name in ("exhausted", "new", "shown_before", "profile_terms", "named")}
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

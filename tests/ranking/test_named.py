@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ranking.named import Seat, places_of, seated
-from ranking.types import Evidence
-from tests.ranking.evidence import Page, build, params
+from ranking.pipeline import order, page_of
+from ranking.types import Evidence, Influence
+from tests.ranking.evidence import NOW, Page, build, params, seen, session_of
 
 
 def evidence(sites: dict[str, str]) -> Evidence:
@@ -54,6 +55,25 @@ def test_who_is_on_the_page_is_not_named_twice() -> None:
     held = evidence(dict.fromkeys("abcde", "x.org"))
     other = evidence(dict.fromkeys("b", "x.org"))
     assert seated([0, 1, 2, 3, 4], frozenset(), held, [0], other, settings(5, 0.4)) == [Seat(row) for row in range(5)]
+
+
+def test_the_stateless_best_stays_wherever_the_session_has_put_it() -> None:
+    """The goal of the session takes a from the first place to the last, with nobody's help: d leaves. Once a was shown
+    it may leave itself, as a stub."""
+    held = [Page(name, cosine=0.8 - 0.001 * place, ranks={"sem": 1}) for place, name in enumerate("abcde")]
+    other = build([Page("p", cosine=0.1)], "fox")
+    plan, evidence = build(held, "fox")
+    asked = params(max_results=5, session={"named": 0.2}, weights={"*": 0, "dense": 1})
+    goal = (Influence("goal", 0.3, dict.fromkeys("bcde", 1.0)),)
+
+    def page(*shown: Page) -> tuple[list[str], list[str]]:
+        state = session_of(seen(Page("z")), *(seen(one) for one in shown), influences=goal)
+        named = order(*other, asked, state, NOW)
+        ranking = page_of(order(plan, evidence, asked, state, NOW), named=named)
+        return [one.id for one in ranking.page], [stub.id for stub in ranking.stubs]
+
+    assert page() == (["b", "c", "d", "p", "a"], [])
+    assert page(held[0]) == (["b", "c", "d", "e", "p"], ["a"])
 
 
 SITES = st.sampled_from(["x.org", "y.org", "z.org"])

@@ -79,6 +79,14 @@ def test_pages_of_one_name_are_all_known() -> None:
     assert dict(names.rows) == {("b",): (0, 3), ("a", "b"): (2,)}
 
 
+def test_a_title_that_all_pages_share_costs_what_they_do() -> None:
+    """200,000 pages of one forum in two seconds, where copying the rows known so far took minutes."""
+    began = time.process_time()
+    names = names_by_row(("weekly", "harbour", "report") for _ in range(200_000))
+    assert names.rows["weekly", "harbour", "report"] == tuple(range(200_000))
+    assert time.process_time() - began < 2
+
+
 @given(st.lists(st.lists(st.sampled_from("abc"), max_size=4).map(tuple), max_size=8), st.lists(st.sampled_from("abc")))
 def test_a_walk_over_all_names_finds_the_same(names: list[tuple[str, ...]], tokens: list[str]) -> None:
     """Each name is looked for as a word among words."""
