@@ -188,8 +188,8 @@ def saved(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def ratio(rows: Sequence[Row]) -> dict[str, Any]:
-    """Medians over calls of their own medians: milliseconds, and the share saved with a bootstrap interval of the median;
-    `saved_cpu`: of CPU time, which a busy machine does not lengthen."""
+    """Medians over calls of their own medians: milliseconds, and the share saved with a bootstrap interval of that
+    median; `saved_cpu`: of CPU time, which a busy machine does not lengthen."""
     if not rows:
         nothing = ("with_ms", "without_ms", "saved", "interval", "saved_cpu", "cpu_interval")
         return {"calls": 0, "pairs": 0} | dict.fromkeys(nothing)
