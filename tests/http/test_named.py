@@ -169,7 +169,10 @@ def test_pages_that_are_renamed_are_named_no_more(client: Client) -> None:
     assert client("POST", "/v1/collections/default/documents", edited).status_code == 200
     client.search("lighthouse keeper letters", session_id="t", max_results=1, generation=before)
     assert asked(client, "t", **wide)["session"]["named"] == []
-    assert {one["id"] for one in asked(client, "t", generation=before, **wide)["session"]["named"]} == {"orla", "skerry"}
+    assert {one["id"] for one in asked(client, "t", generation=before, **wide)["session"]["named"]} == {
+        "orla",
+        "skerry",
+    }
 
 
 def test_a_copy_of_a_shown_page_is_not_named(client: Client) -> None:

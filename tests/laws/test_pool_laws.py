@@ -56,7 +56,14 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, 
     without.close()
 
 
-BASES = ("event loop without locks", "Zip archive 2012", "zip archive 2013", "Ada Lovelace", "sqlite cursor OR socket", "notes in words of")
+BASES = (
+    "event loop without locks",
+    "Zip archive 2012",
+    "zip archive 2013",
+    "Ada Lovelace",
+    "sqlite cursor OR socket",
+    "notes in words of",
+)
 WRITTEN = st.sampled_from([str, str.lower, str.upper, lambda text: text.replace(" ", "  "), lambda text: f" {text}\n"])
 QUERIES = st.builds(lambda text, written: written(text), st.sampled_from(BASES), WRITTEN)
 FIELDS = st.fixed_dictionaries(
@@ -94,7 +101,9 @@ def answered(engine: Engine, session_id: str, query: str, fields: dict[str, Any]
     request = {"query": query, "session_id": session_id, **fields, "session": {"on_repeat": "continue", **session}}
     body = orjson.loads(engine.search(request, "default").body)
     kept = {name: body[name] for name in ("results", "stubs", "query", "facets")}
-    return kept | {name: body["session"][name] for name in ("exhausted", "new", "shown_before", "profile_terms", "named")}
+    return kept | {
+        name: body["session"][name] for name in ("exhausted", "new", "shown_before", "profile_terms", "named")
+    }
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
