@@ -12,7 +12,10 @@ def search(
     collection: Annotated[str, typer.Option(help="which collection")] = "default",
     max_results: Annotated[int, typer.Option("--max-results", "-n", help="1 to 100")] = 10,
     session: Annotated[str | None, typer.Option(help="session id to go on with (see also: forage sessions)")] = None,
-    weights: Annotated[str | None, typer.Option(help="e.g. '*=0,bm25=1'")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="default, bm25, dense, or a saved one: name, name@version")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="e.g. '*=0,bm25=1'; over the profile")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="signals, contributions and stages")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="the whole answer as JSON")] = False,
 ) -> None:
@@ -31,6 +34,8 @@ def search(
         "explain": explain,
         "weights": read_weights(weights),
     }
+    if profile:
+        payload["profile"] = profile
     if session:
         payload["session_id"] = session
     else:

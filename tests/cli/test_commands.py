@@ -74,6 +74,20 @@ def test_crawl_index_search_and_sessions(tmp_path: Path, site: str) -> None:
     assert "documents: 3" in again
 
 
+def test_a_search_takes_a_saved_profile(tmp_path: Path) -> None:
+    """What `forage eval tune` tells people to type: the profile's weights make the scores; an unknown one is named."""
+    data, file = tmp_path / "data", tmp_path / "pages.jsonl"
+    file.write_text('{"id": "d0", "title": "Comets", "text": "all about comets"}\n')
+    forage(data, "ingest", str(file))
+    saved = data / ".profiles" / "default" / "mine"
+    saved.mkdir(parents=True)
+    (saved / "1.json").write_text('{"name": "mine", "version": 1, "created": null, "params": {"weights": {"*": 0}}}')
+    ask = ("search", "comets", "--json", "--profile")
+    assert json.loads(forage(data, *ask, "mine@1"))["results"][0]["score"] == 0
+    assert json.loads(forage(data, *ask, "default"))["results"][0]["score"] > 0
+    assert "there is no profile" in forage(data, *ask, "yours", fails=True)
+
+
 def test_private_addresses_are_refused_by_default(tmp_path: Path, site: str) -> None:
     """Without --allow-private nothing on loopback is fetched, and the message says how to allow it."""
     output = forage(tmp_path / "data", "crawl", site, "--max-pages", "5", fails=True)
