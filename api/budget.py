@@ -22,8 +22,10 @@ from ranking.constants import (
     SEARCH_MICROSECONDS,
 )
 from ranking.params import Bm25Retriever, DenseRetriever
+from ranking.signals.catalogue import RANK_PREFIX
 from ranking.text import tokenize
 from ranking.types import Plan
+from ranking.weights import relevance_of, score_of
 
 Change = Callable[[SearchRequest], SearchRequest]
 
@@ -83,11 +85,26 @@ def _fast(request: SearchRequest) -> SearchRequest:
 
 
 def _without_dense(request: SearchRequest) -> SearchRequest:
-    """Words alone, if the request has any retriever of words: no vector is computed, and none is searched."""
+    """Words alone, if the request has any retriever of words: no vector is computed, and none is searched. The weights
+    of what is left out go with it, as `resolved` names them all; an order that reads its ranks otherwise needs it."""
     kept = tuple(retriever for retriever in request.retrieve if retriever.type != "dense")
-    if not kept or len(kept) == len(request.retrieve):
+    gone = {retriever.name for retriever in request.retrieve if retriever.type == "dense"}
+    ranks = {f"{RANK_PREFIX}{name}" for name in gone}
+    if not kept or not gone or ranks & _read_by_order(request):
         return request
-    return request.model_copy(update={"retrieve": kept, "weights": {**request.weights, "dense": 0.0}})
+    weights = {name: weight for name, weight in request.weights.items() if name not in ranks}
+    fuse = request.fuse
+    if fuse.weights is not None:
+        left = {name: weight for name, weight in fuse.weights.items() if name not in gone}
+        fuse = fuse.model_copy(update={"weights": left})
+    return request.model_copy(update={"retrieve": kept, "weights": {**weights, "dense": 0.0}, "fuse": fuse})
+
+
+def _read_by_order(request: SearchRequest) -> set[str]:
+    """Signals that an expression reads, or MMR. Raises ParamsError as a search does."""
+    expression, relevance = score_of(request), relevance_of(request)
+    read = set() if expression is None else {call.name for call in expression.reads}
+    return read if relevance is None else read | {relevance}
 
 
 def _shallow(request: SearchRequest) -> SearchRequest:

@@ -14,7 +14,7 @@ from api.requests import SearchRequest
 from api.warm.index import PooledIndex
 from api.warm.keys import Key
 from api.warm.settings import SCOUTED
-from ranking.params import Bm25Retriever
+from ranking.params import Bm25Retriever, DiversifyParams, FuseParams
 
 
 def scout(request: SearchRequest, index: PooledIndex, synonyms: Synonyms | None) -> Key | None:
@@ -22,7 +22,8 @@ def scout(request: SearchRequest, index: PooledIndex, synonyms: Synonyms | None)
     words = tuple(one for one in request.retrieve if isinstance(one, Bm25Retriever))[:1]
     if not words:
         return None
-    lean = request.model_copy(update={"retrieve": words, "rerank": ()})
+    unweighed: dict[str, object] = {"weights": {}, "score": None, "fuse": FuseParams(), "diversify": DiversifyParams()}
+    lean = request.model_copy(update={"retrieve": words, "rerank": (), **unweighed})
     plan = prepare(lean, index, None, Stopwatch(), None, synonyms).plan
     kept = tuple(replace(one, k=min(one.k, SCOUTED)) for one in plan.retrievers)
     plan = replace(plan, retrievers=kept, needs=frozenset(), minimum=0)

@@ -37,6 +37,19 @@ def test_filters_hold() -> None:
     assert pool.ids == ()
 
 
+def test_what_weighs_a_retriever_that_is_not_asked_is_no_fault() -> None:
+    """A request that was resolved names all of them: nothing is weighed here."""
+    named = {
+        "weights": {"rank.sem": 0.0, "rank.lex": 0.1},
+        "fuse": {"weights": {"sem": 2.0, "lex": 1.0}},
+        "diversify": {"method": "mmr", "relevance": "rank.sem"},
+    }
+    retrieve = [{"type": "bm25", "name": "lex"}, {"type": "dense", "name": "sem"}]
+    pool, _ = scouted(SearchRequest.model_validate({"query": "zip", "retrieve": retrieve, **named}))
+    assert pool is not None
+    assert pool.ids
+
+
 def test_a_request_without_words_has_no_outlook() -> None:
     """Its pool would be of another kind than its calls make."""
     assert scouted(SearchRequest(query="zip", retrieve=[{"type": "dense"}]))[0] is None

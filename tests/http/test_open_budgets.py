@@ -222,3 +222,26 @@ def test_feedback_leaves_a_second_vector_alone(client: Client) -> None:
     found = {name: hit["id"] for hit in answer["results"] for name in hit["found_by"]}
     assert found["other"] == "blog-2"
     assert "blog-2" in ids(answer)
+
+
+def test_a_resolved_request_may_be_sent_again_with_less_time(client: Client) -> None:
+    """It names the rank of each retriever, with a weight; what is given up is not weighed."""
+    whole = client.search("zip archives of yore", fuse={"weights": {"lex": 1.0, "sem": 0.5}})["resolved"]
+    assert "rank.sem" in whole["weights"]
+    hasty = {**whole, "session_id": None, "budget": {"ms": 0.001}}
+    status, body = answered(client, "/v1/search", hasty)
+    assert status == 200, body
+    assert "budget.ms:dense" in body["trace"]["degraded"]
+    again, _ = answered(client, "/v1/search", {**body["resolved"], "session_id": None})
+    assert again == 200
+
+
+@pytest.mark.parametrize(
+    "order", [{"score": "bm25 + rank.sem"}, {"diversify": {"method": "mmr", "relevance": "rank.sem"}}]
+)
+def test_an_order_that_reads_the_rank_of_a_retriever_keeps_it(client: Client, order: dict[str, Any]) -> None:
+    """Whatever the time: without it the order would mean nothing."""
+    status, body = answered(client, "/v1/search", {"query": "zip archives of yore", "budget": {"ms": 0.001}, **order})
+    assert status == 200, body
+    assert "budget.ms:dense" not in body["trace"]["degraded"]
+    assert "budget.ms:depth" in body["trace"]["degraded"]
