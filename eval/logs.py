@@ -71,12 +71,23 @@ def tasks_of(test: TestCollection, logs: tuple[Log, ...]) -> dict[str, Task]:
     wanted = {document for log in logs for document in log.gold}
     words = evidence_words(test, wanted) if wanted else {}
     if missing := sorted(wanted - words.keys()):
-        raise DatasetError(f"{test.folder}: the corpus has no document {missing[0]}, which a session needs")
+        raise DatasetError(
+            f"{_place(test.folder, missing[0])}: the corpus has no document {missing[0]}, which this session needs",
+            hint="the sessions are of another set, or the corpus is cut off",
+        )
     return {
         log.id: Task(log.id, log.turns[0].query, {document: words[document] for document in log.gold})
         for log in logs
         if log.gold
     }
+
+
+def _place(folder: Path, document: str) -> str:
+    """File and line of the first session that has this evidence."""
+    path = packed(folder, SESSIONS)
+    rows = objects(path) if path else ()
+    number = next((number for number, row in rows if document in map(str, row.get("gold", ()))), 0)
+    return f"{path} line {number}"
 
 
 def _log(row: Mapping[str, Any], qrels: Mapping[str, Mapping[str, int]], where: str) -> Log:

@@ -24,7 +24,7 @@ from eval.call_measures import call_measures
 from eval.collections import TestCollection
 from eval.desk import Desk, request_of
 from eval.distractors import Distractors, ensure_mixed
-from eval.errors import DatasetError
+from eval.errors import DatasetError, RunError
 from eval.folders import writable, write_results
 from eval.latency import now, of_systems
 from eval.logs import Log, read_logs, tasks_of
@@ -97,6 +97,7 @@ def run_replay(
                 path, specification, _asked(ask, logs, plan.threads, number, progress, len(plan.systems))
             )
         found = trajectories.read(path, specification)
+        check_queries(path, found, logs)
         taken.append((system.name, trajectories.times(found)))
         rows += measured(found, material, system, plan)
     body = summary(test.name, len({log.topic for log in logs}), generation, plan, rows)
@@ -106,6 +107,17 @@ def run_replay(
     body["measured_at"] = now()
     write_results(out, rows, body, markdown(body))
     return body
+
+
+def check_queries(path: Path, found: Sequence[Trajectory], logs: Sequence[Log]) -> None:
+    """What was kept are answers to these logs: the file names the sessions, and its calls their queries. RunError."""
+    kept = {each.task: [call.query for call in each.calls] for each in found}
+    for log in logs:
+        if kept.get(log.id) != [turn.query for turn in log.turns]:
+            raise RunError(
+                f"{path} was made with other queries of the session {log.id}",
+                hint="give another --out, or remove this folder",
+            )
 
 
 def sample(logs: tuple[Log, ...], plan: Plan) -> tuple[Log, ...]:

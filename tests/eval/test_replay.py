@@ -10,7 +10,7 @@ import pytest
 
 from api.engine import Engine
 from api.settings import Settings
-from eval.errors import DatasetError
+from eval.errors import DatasetError, RunError
 from eval.latency import lasting
 from eval.logs import read_logs
 from eval.replay import repeats, run_replay
@@ -122,6 +122,25 @@ def test_what_is_wrong_is_named(engine: Engine, tmp_path: Path, rows: list[dict[
     """With file and line where there is one."""
     with pytest.raises(DatasetError, match=said):
         replayed(engine, logged(tmp_path / "set", rows), tmp_path / "out")
+
+
+def test_evidence_that_is_not_there_is_named_by_line(engine: Engine, tmp_path: Path) -> None:
+    """The session's line, not the folder's name."""
+    rows = [AGENT_LOGS[0], {**AGENT_LOGS[1], "gold": ["m1", "nowhere"]}]
+    with pytest.raises(DatasetError, match=r"sessions\.jsonl line 2: the corpus has no document nowhere"):
+        replayed(engine, logged(tmp_path / "set", rows), tmp_path / "out")
+
+
+@pytest.mark.parametrize("turns", [[{"query": "harbour"}, {"query": "a town"}], [{"query": "president"}] * 2])
+def test_answers_to_other_queries_are_not_measured(engine: Engine, tmp_path: Path, turns: list[dict[str, Any]]) -> None:
+    """The log was corrected between two runs into one folder: the old answers are refused, not read as the new ones."""
+    folder = logged(tmp_path / "set", AGENT_LOGS)
+    replayed(engine, folder, tmp_path / "out")
+    before = (tmp_path / "out" / "measures.json").read_bytes()
+    write(folder / "sessions.jsonl", [AGENT_LOGS[0], {**AGENT_LOGS[1], "turns": turns}])
+    with pytest.raises(RunError, match="other queries of the session s2"):
+        replayed(engine, folder, tmp_path / "out")
+    assert (tmp_path / "out" / "measures.json").read_bytes() == before
 
 
 def test_repeats_by_hand() -> None:
