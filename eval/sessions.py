@@ -145,7 +145,13 @@ def specify(cell: Cell, plan: Plan, test: TestCollection, tasks: Sequence[Task],
         "corpus": test.fingerprint(),
         "generation": generation,
         "tasks": sha256("\n".join(task.id for task in tasks).encode()).hexdigest(),
+        trajectories.ASKED_FOR: sha256(repr([_asked_for(task) for task in tasks]).encode()).hexdigest(),
     }
+
+
+def _asked_for(task: Task) -> tuple[str, list[str], list[tuple[str, str, str]]]:
+    """What of a task decides what is asked and when that ends."""
+    return task.question, sorted(task.evidence), [(step.text, step.answer, step.document) for step in task.steps]
 
 
 def _run(

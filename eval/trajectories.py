@@ -22,6 +22,8 @@ from eval.readers import GRID, Attention, Reader
 from eval.tasks import Task
 
 SPECIFICATION = "specification"
+ASKED_FOR = "question or judgement"
+"""Of the specification: files that were made before it was kept are taken without."""
 FORMAT = 2
 """Of the files, kept with the specification: 2 has the ranks of stubs and the stateless pages."""
 
@@ -145,6 +147,8 @@ def read(path: Path, specification: Mapping[str, Any]) -> list[Trajectory]:
     except (orjson.JSONDecodeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error!r}", hint="remove it; it is made again") from None
     wanted = {**specification, "format": FORMAT}
+    if ASKED_FOR in wanted:
+        kept.setdefault(ASKED_FOR, wanted[ASKED_FOR])
     if kept != wanted:
         changed = sorted(key for key in {*kept, *wanted} if kept.get(key) != wanted.get(key))
         raise RunError(

@@ -82,6 +82,19 @@ def test_results_of_another_run_are_not_taken_for_this_one(engine: Engine, data:
         run(engine, data, tmp_path / "out", "stateless", agents=("keyword",))
 
 
+def test_answers_to_another_question_are_not_taken_for_this_one(engine: Engine, tmp_path: Path) -> None:
+    """Questions or judgements were corrected between two runs into one folder, under the same ids."""
+    folder = multi_hop(tmp_path / "set")
+    run(engine, folder, tmp_path / "out", "stateless")
+    for name, old, new in (("queries.jsonl", "first president", "last president"), ("qrels.tsv", "q1\tm2", "q1\tx2")):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.replace(old, new))
+        with pytest.raises(RunError, match="another question or judgement"):
+            run(engine, folder, tmp_path / "out", "stateless")
+        (folder / name).write_text(text)
+    run(engine, folder, tmp_path / "out", "stateless")
+
+
 def test_agents_that_heed_their_reader_have_a_run_for_each(engine: Engine, data: Path, tmp_path: Path) -> None:
     """The others one for all of the grid."""
     run(engine, data, tmp_path / "out", "stateless", agents=("keyword", "decomposition"))
