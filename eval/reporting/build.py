@@ -21,7 +21,9 @@ from eval.reporting.latency import latency_section
 from eval.reporting.markdown import markdown
 from eval.reporting.notes import found_section, limits_section, ran_section, reading_section
 from eval.reporting.page import page
-from eval.reporting.results import Result, Tuning, read_result
+from eval.reporting.prefetch import prefetch_section
+from eval.reporting.prefetch import sentences as prefetch_sentences
+from eval.reporting.results import Prefetch, Result, Tuning, read_result
 from eval.reporting.runs import deciding, fields, run_section, tested
 from eval.reporting.sessions import deciding as session_deciding
 from eval.reporting.sessions import session_fields, session_section, tested_sessions
@@ -78,8 +80,11 @@ def report_of(
         own = [each for each in session_pairs if each.set == group.name]
         sections += [session_section(group, own)]
     sections += _session_times(sessions)
+    warmed = [each for each in results if isinstance(each, Prefetch)]
+    sections += [prefetch_section(each) for each in warmed]
     sections += [tuning_section(each) for each in tunings]
-    told = [line for each in tunings for line in sentences(each)]
+    told = [line for each in warmed for line in prefetch_sentences(each)]
+    told += [line for each in tunings for line in sentences(each)]
     return Report(
         title,
         (

@@ -17,7 +17,7 @@ from eval.measures import BOOTSTRAP_SAMPLES, CONFIDENCE
 from eval.measures import SEED as BOOTSTRAP_SEED
 from eval.reporting.document import Cell, Number, Points, Section, Table
 from eval.reporting.pairs import Pair
-from eval.reporting.results import AdHoc, Result, Sessions, Tuning
+from eval.reporting.results import AdHoc, Prefetch, Result, Sessions, Tuning
 
 FEW: Final = 50
 """Topics below which a bootstrap interval is known to be too short (Sakai 2016 asks for 50 and more)."""
@@ -63,6 +63,8 @@ def _ran(each: Result) -> tuple[Cell, ...]:
     elif isinstance(each, Sessions):
         kind, of = "sessions", each.set
         threads = next((times.get("threads") for times in latency.values()), None)
+    elif isinstance(each, Prefetch):
+        kind, of, threads = "prefetch", each.set, None
     else:
         kind, of, threads = "tuning", ", ".join(_sets(body)), None
     return (
@@ -70,7 +72,7 @@ def _ran(each: Result) -> tuple[Cell, ...]:
         kind,
         of,
         Number(body.get("topics"), "d"),
-        str(body.get("generation") or "-"),
+        str(body.get("generation") or (body["collection"]["generation"] if isinstance(each, Prefetch) else "-")),
         Number(_seed(body), "d"),
         Number(threads, "d"),
         each.measured_at,
@@ -146,6 +148,11 @@ def limits_section(results: Sequence[Result], runs: Sequence[Pair], sessions: Se
         lines.append(
             "Systems of one session run ask many of the same queries one after the other: the first pays for embedding "
             "them. Its times are not comparable with those of the others."
+        )
+    if any(isinstance(each, Prefetch) for each in results):
+        lines.append(
+            "Recorded sessions ask what they asked, whatever was warm: how often an agent would take an offer is not "
+            "in them, and queries that a program made are no evidence for people."
         )
     if any(isinstance(each, Tuning) for each in results):
         lines.append("In-sample figures of a tuning are always too good; only what was left out while tuning counts.")

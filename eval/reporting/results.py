@@ -1,7 +1,8 @@
 """Result folders: given folders that `forage eval` wrote, returns what is in them, checked.
 
-A folder is known by its files: per_query.jsonl (run, measure), per_topic.jsonl (sessions, replay), tune.json (tune).
-One that is cut off, or whose files do not belong together, is refused with file and line. Not for what is said of them.
+A folder is known by its files: per_query.jsonl (run, measure), per_topic.jsonl (sessions, replay, agent, prefetch),
+tune.json (tune). One that is cut off, or whose files do not belong together, is refused with file and line. Not for
+what is said of them.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from eval.folders import settle
 
 KINDS: Final = {
     "per_query.jsonl": "forage eval run",
-    "per_topic.jsonl": "forage eval sessions or replay",
+    "per_topic.jsonl": "forage eval sessions, replay, agent or prefetch",
     "tune.json": "forage eval tune",
 }
 SUMMARY: Final = "measures.json"
+WARM: Final = "coverage"
+"""What only the summary of a prefetch run has."""
 NAME_LENGTH: Final = 48
 """Characters of a name made of a request; the whole request is in the table of what was run."""
 
@@ -61,6 +64,20 @@ class Sessions:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefetch:
+    """Of `forage eval prefetch`: measures.json as it is."""
+
+    name: str
+    folder: Path
+    body: Mapping[str, Any] = field(repr=False)
+    measured_at: str
+
+    @property
+    def set(self) -> str:
+        return str(self.body["set"])
+
+
+@dataclass(frozen=True, slots=True)
 class Tuning:
     """Of `forage eval tune`: tune.json as it is."""
 
@@ -70,7 +87,7 @@ class Tuning:
     measured_at: str
 
 
-Result = AdHoc | Sessions | Tuning
+Result = AdHoc | Sessions | Prefetch | Tuning
 
 
 def read_result(given: str) -> Result:
@@ -92,7 +109,10 @@ def read_result(given: str) -> Result:
             f"{folder} holds no {SUMMARY}: what wrote {kind} did not get to its end",
             hint=f"run {KINDS[kind]} again with the same --out",
         )
-    return _ad_hoc(name, folder) if kind == "per_query.jsonl" else _sessions(name, folder)
+    if kind == "per_query.jsonl":
+        return _ad_hoc(name, folder)
+    body = _object(folder / SUMMARY, ("set",))
+    return _prefetch(name, folder) if WARM in body else _sessions(name, folder)
 
 
 def _named(given: str) -> tuple[str, Path]:
@@ -157,6 +177,18 @@ def _sessions(name: str, folder: Path) -> Sessions:
             hint="run it again with the same --out: what was asked is kept",
         )
     return Sessions(name or folder.name, folder, body, tuple(rows), _when(body, folder / SUMMARY))
+
+
+def _prefetch(name: str, folder: Path) -> Prefetch:
+    path = folder / SUMMARY
+    body = _object(path, ("plan", "collection", WARM, "misses", "guesses", "saved", "unlike", "calls", "sessions"))
+    rows = [row for _, row in _lines(folder / "per_topic.jsonl")]
+    if len([row for row in rows if "call" in row]) != body["calls"]:
+        raise RunError(
+            f"{folder / 'per_topic.jsonl'} has other calls than {SUMMARY} beside it",
+            hint="they are not of one run, or it was cut off: make it again",
+        )
+    return Prefetch(name or folder.name, folder, body, _when(body, path))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -81,6 +81,32 @@ def sessions(folder: Path, recalls: Mapping[str, Mapping[str, tuple[float, float
     return str(folder)
 
 
+def prefetched(folder: Path) -> str:
+    """Two calls, the second of which had its page in the warm pools of the first."""
+    folder.mkdir(parents=True)
+    lines(folder / "per_topic.jsonl", [{"topic": "t", "session": "s", "call": call} for call in (1, 2)])
+    nothing = {"calls": 0, "pairs": 0} | dict.fromkeys(("with_ms", "without_ms", "saved", "interval", "saved_cpu"))
+    times = {"calls": 1, "pairs": 3, "with_ms": 30.0, "without_ms": 40.0, "saved": 0.25, "interval": [0.1, 0.4]}
+    costs = {"issued": 3, "a_call": 1.5, "used": 1, "waste": 0.125, "waste_by_clock": 0.15, "sessions_above": 0.0}
+    body = {
+        "set": "walks",
+        "plan": {"k": 5, "objective": True, "repeats": 3, "topics": None},
+        "collection": {"documents": 1234, "passages": 2345, "generation": "g1"},
+        "sessions": 1,
+        "calls": 2,
+        "later": 1,
+        "coverage": {"previous": {"whole": 0.0, "share": 0.8}, "all": {"whole": 0.75, "share": 0.9}},
+        "interval": [0.5, 0.875],
+        "misses": {"no new word": 7},
+        "guesses": costs,
+        "saved": {"predicted": nothing, "others": {**times, "saved_cpu": 0.05}},
+        "unlike": 0,
+        "measured_at": MOMENT,
+    }
+    (folder / "measures.json").write_text(json.dumps(body))
+    return str(folder)
+
+
 def tuning(folder: Path) -> str:
     """tune.json with one method, one changed parameter, its curve."""
     folder.mkdir(parents=True)
