@@ -79,10 +79,10 @@ def run_replay(
     for system in plan.systems:
         engine.plan(request_of(system, collection or "default", "any"), TENANT)
     folder = writable(out) / "trajectories"
-    folder.mkdir(exist_ok=True)
     name = collection or (
         ensure_mixed(engine, test, distractors, progress) if distractors else ensure_indexed(engine, test, progress)
     )
+    folder.mkdir(exist_ok=True)
     searched = engine.read_collection(name, TENANT)
     generation = searched["generation"]
     rows: list[dict[str, Any]] = []

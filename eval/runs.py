@@ -71,9 +71,9 @@ def index_once(
     if known.get(name):
         return
     progress(0, 0, f"indexing {name}")
-    if name not in known:
-        engine.create_collection({"name": name}, TENANT)
     lines = io.BytesIO(b"\n".join(orjson.dumps(document) for document in documents()))
+    if name not in known:  # after the documents were read: a file that is cut off leaves no empty collection behind
+        engine.create_collection({"name": name}, TENANT)
     engine.ingest_stream(name, lines, TENANT, partial(_relay, progress))
 
 

@@ -31,6 +31,7 @@ class Findings:
     unknown_topics: int = 0  # judged, and not in the set
     missing_documents: int = 0  # judged, and not in the corpus
     empty_documents: int = 0  # in the corpus, without any text: not indexed
+    repeated_documents: int = 0  # in the corpus, under a name that an earlier one has: the last one is indexed
     documents: int = 0  # in the corpus
     corpus: str | None = None  # which documents these are: sixteen hexadecimal digits of all their names, in any order
 
@@ -42,6 +43,7 @@ class Findings:
             (self.unknown_topics, "judged topics are not in the set"),
             (self.missing_documents, "judged documents are not in the corpus: nothing can find them"),
             (self.empty_documents, "documents have no text, and are not indexed"),
+            (self.repeated_documents, "documents have the name of an earlier one, and stand in its place"),
         )
         return tuple(f"{count:,} {what}" for count, what in said if count)
 
@@ -71,6 +73,7 @@ def check_judgements(test: TestCollection, allow_missing: bool = False) -> Findi
         unknown_topics=len(unknown),
         missing_documents=len(missing),
         empty_documents=survey.empty,
+        repeated_documents=survey.repeated,
         documents=survey.documents,
         corpus=f"{survey.names:016x}" if test.has_corpus else None,
     )
@@ -86,17 +89,19 @@ def document_names(test: TestCollection) -> Iterator[tuple[str, str]]:
 
 @dataclass(slots=True)
 class _Survey:
-    """Of the wanted documents those that are there; of all, how many, how many without text, and a sum of names."""
+    """Of the wanted documents those that are there; of all, how many, how many without text, how many named like an
+    earlier one, and a sum of names."""
 
     present: set[str]
     empty: int = 0
+    repeated: int = 0
     documents: int = 0
     names: int = 0
 
 
 def _survey(test: TestCollection, wanted: Set[str]) -> _Survey:
     key = "url" if test.by_url else "id"
-    found = _Survey(set())
+    found, hashes = _Survey(set()), set[int]()
     for place, document in test.rows():
         name = str(document.get(key, ""))
         if _SPACE.search(name):
@@ -107,7 +112,10 @@ def _survey(test: TestCollection, wanted: Set[str]) -> _Survey:
             found.present.add(name)
         found.empty += not has_text(document)
         found.documents += 1
-        found.names = (found.names + xxhash.xxh3_64_intdigest(name.encode())) % (1 << 64)
+        hashed = xxhash.xxh3_64_intdigest(name.encode())
+        found.repeated += bool(name) and hashed in hashes
+        hashes.add(hashed)
+        found.names = (found.names + hashed) % (1 << 64)
     return found
 
 

@@ -127,3 +127,16 @@ def test_what_cannot_be_mixed_is_refused_first(
         )
     assert refused.value.hint or not isinstance(refused.value, DatasetError)
     assert not (tmp_path / "s").exists()
+
+
+def test_distractors_that_are_cut_off_leave_nothing_behind(engine: Engine, tmp_path: Path, others: Path) -> None:
+    """The line is named; there is no collection and no folder of trajectories."""
+    others.write_bytes(others.read_bytes()[:-9])
+    before = engine.list_collections("default")
+    data, plan = multi_hop(tmp_path / "small"), Plan(("loop",), systems_of(["stateless"]), calls=2)
+    write(data / "sessions.jsonl", [{"session_id": "a", "gold": ["m1"], "turns": [{"query": "Journal of Botany"}]}])
+    for run in (run_sessions, run_replay):
+        with pytest.raises(DatasetError, match=r"others\.jsonl line 4: not JSON"):
+            run(engine, data, tmp_path / "s", plan, collection=None, progress=quiet, distractors=Distractors(others))
+    assert engine.list_collections("default") == before
+    assert not list((tmp_path / "s").iterdir())

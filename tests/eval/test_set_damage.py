@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from api.engine import Engine
+from api.settings import Settings
 from eval.collections import read_collection
 from eval.errors import DatasetError
+from eval.runs import ensure_indexed
 from eval.sets.checks import check_judgements
 from tests.eval.test_set_formats import beir, build, ours, tabbed, trec
 
@@ -148,6 +151,24 @@ def test_what_does_not_prevent_measuring_is_counted(tmp_path: Path) -> None:
     assert [topic.id for topic in test.topics] == ["1", "2", "4"]
     assert (findings.unjudged_topics, findings.topics_without_relevant, findings.empty_documents) == (1, 1, 1)
     assert "empty" not in {row["id"] for row in test.documents()}
+
+
+def test_documents_under_one_name_are_counted_and_the_last_is_indexed(tmp_path: Path) -> None:
+    """Two pages of one name are told; which of them a search finds is what the note says."""
+    folder = build(tmp_path / "set", ours)
+    assert check_judgements(read_collection(folder)).repeated_documents == 0
+    with (folder / "corpus.jsonl").open("a") as out:
+        out.write('{"id": "d1", "title": "Later", "text": "zymurgy"}\n')
+    findings = check_judgements(read_collection(folder))
+    assert findings.repeated_documents == 1
+    assert findings.notes() == ("1 documents have the name of an earlier one, and stand in its place",)
+    engine = Engine(Settings(data=tmp_path / "data"))
+    try:
+        name = ensure_indexed(engine, read_collection(folder), lambda done, total, note: None)
+        kept = {row["id"]: row["title"] for row in engine.documents(name, "default")}
+    finally:
+        engine.close()
+    assert kept["d1"] == "Later"
 
 
 def test_a_line_that_is_no_utf_8_is_named(tmp_path: Path) -> None:
