@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,43 @@ def commands(group: typer.Typer, prefix: str = "") -> list[str]:
         assert inner.typer_instance is not None
         names += commands(inner.typer_instance, f"{prefix}{inner.name} ")
     return names
+
+
+def test_every_command_line_of_a_page_can_be_typed() -> None:
+    """Each one in a block parses as it stands; of one in a sentence, the options exist."""
+    root = typer.main.get_command(command_line)
+    blocks = sentences = 0
+    for page in check_docs.documents():
+        text = page.read_text("utf-8")
+        for words in lines_of(text):
+            blocks += 1
+            command, rest = found(root, words)
+            command.make_context(
+                " ".join(words), rest
+            )  # raises for an option that is not there, or one that is missing
+        for said in re.findall(r"`forage ([^`]+)`", check_docs.FENCE.sub("", text)):
+            command, rest = found(root, shlex.split(said))
+            known = {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
+            assert {word for word in rest if word.startswith("--")} <= known | {"--help"}, f"{page}: forage {said}"
+            sentences += 1
+    assert blocks > 30
+    assert sentences > 30
+
+
+def lines_of(text: str) -> Iterator[list[str]]:
+    """The words after `forage` of every command line in a block, without comments and the `&` at its end."""
+    for block in check_docs.FENCE.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True) if re.match(r"(\.venv/bin/)?forage ", line) else []
+            if words:
+                yield words[1:-1] if words[-1] == "&" else words[1:]
+
+
+def found(command: Any, words: list[str]) -> tuple[Any, list[str]]:
+    """The command that the first words name, and the rest of them."""
+    while words and words[0] in getattr(command, "commands", {}):
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
 
 
 def test_the_two_commands_of_the_readme_are_targets() -> None:
