@@ -36,8 +36,8 @@ Seed = Annotated[int, typer.Option(help="of agents, readers and samples")]
 Systems = Annotated[
     list[str] | None,
     typer.Option(
-        help="stateless, dedupe, history:first=1,..., session:param=value,... or baselines, modes, goals, feedback, "
-        "tokens, histories; repeat for more"
+        help="stateless, dedupe, history:first=1,..., session:param=value,..., or a name for several: default (taken "
+        "when none is given), baselines, modes, goals, objectives, feedback, tokens, named, histories; repeat for more"
     ),
 ]
 Threads = Annotated[int, typer.Option(help="topics at once", min=1)]
@@ -54,7 +54,12 @@ def sessions(
     data: Annotated[Path, typer.Option(help="folder with sets")],
     name: Annotated[str, typer.Option("--set", help="a multi-hop set in it")],
     out: Annotated[Path, typer.Option(help="folder for trajectories, per_topic.jsonl, measures.json, report.md")],
-    agents: Annotated[list[str] | None, typer.Option(help="simulated agents; repeat for more")] = None,
+    agents: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="keyword and loop when none is given; clauses, evidence, long, decomposition, fan-out; repeat for more"
+        ),
+    ] = None,
     systems: Systems = None,
     calls: Annotated[int, typer.Option(help="most calls of a session", min=1, max=100)] = 8,
     topics: Annotated[int | None, typer.Option(help="a seeded sample of so many questions", min=1)] = None,

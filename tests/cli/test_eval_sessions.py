@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import typer
+
+from cli.evaluate import app
+from eval.agents.catalogue import AGENTS
+from eval.systems import GRIDS
 from tests.eval.sets import multi_hop, write
 
 
@@ -35,6 +42,14 @@ def test_a_set_is_searched_by_agents_and_its_logs_again(tmp_path: Path) -> None:
     }
     said = forage(tmp_path / "data", "replay", *place, "--out", str(tmp_path / "r"), "--systems", "stateless")
     assert "| stateless | 1.000 |" in said
+
+
+def test_help_names_every_agent_and_every_name_for_systems() -> None:
+    """What may be typed is where people look for it."""
+    root: Any = typer.main.get_command(app)
+    options = {param.name: set(re.findall(r"[a-z-]+", param.help)) for param in root.commands["sessions"].params}
+    assert set(AGENTS) <= options["agents"]
+    assert {*GRIDS, "stateless", "dedupe", "history", "session"} <= options["systems"]
 
 
 def test_what_cannot_be_run_is_one_line(tmp_path: Path) -> None:
