@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 
 from eval.errors import RunError
-from eval.folders import settle
+from eval.folders import how_to_get, settle
 
 PERMUTATIONS: Final = 10_000
 """Smallest p that can be seen: 1e-4."""
@@ -119,9 +119,7 @@ def compare(a: Mapping[str, Mapping[str, float]], b: Mapping[str, Mapping[str, f
     """Every measure that both have; `a[measure][topic]`."""
     measures = [name for name in a if name in b]
     if not measures:
-        raise RunError(
-            "the two runs have no measure in common", hint="make both with the same version of forage eval run"
-        )
+        raise RunError("the two runs have no measure in common", hint="give both runs the same --measures")
     rows = []
     for name in measures:
         topics = sorted(a[name])
@@ -158,7 +156,9 @@ def read_per_query(folder: Path) -> dict[str, dict[str, float]]:
     settle(folder)
     path = folder / "per_query.jsonl"
     if not path.is_file():
-        raise RunError(f"{folder} holds no per_query.jsonl", hint="make it with forage eval run --out FOLDER")
+        raise RunError(
+            f"{folder} holds no per_query.jsonl", hint=how_to_get(folder, "make it with forage eval run --out FOLDER")
+        )
     values: dict[str, dict[str, float]] = {}
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:

@@ -21,6 +21,8 @@ from indexer.storage import sync_folder
 
 COMPLETE: Final = ".results.json"
 """Names the files of results that are whole and have yet to take their places."""
+UNFINISHED: Final = ("partial.jsonl", "trajectories", "trials.jsonl")
+"""What runs of every kind keep while they go on."""
 
 
 def writable(out: Path) -> Path:
@@ -33,6 +35,12 @@ def writable(out: Path) -> Path:
             f"cannot write to {out}: {error.strerror}", hint="give a folder that you may write with --out"
         ) from error
     return out
+
+
+def how_to_get(folder: Path, otherwise: str) -> str:
+    """A hint for a folder without results: where a run was interrupted, to go on with that."""
+    begun = any((folder / name).exists() for name in UNFINISHED)
+    return "what wrote into it was interrupted: give the same command again, it goes on" if begun else otherwise
 
 
 def write_results(out: Path, rows: Iterable[Mapping[str, Any]], body: Mapping[str, Any], report: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from eval.errors import RunError
-from eval.folders import settle
+from eval.folders import how_to_get, settle
 
 KINDS: Final = {
     "per_query.jsonl": "forage eval run",
@@ -100,7 +100,7 @@ def read_result(given: str) -> Result:
     if kind is None:
         raise RunError(
             f"{folder} is no folder of results: it holds no {', no '.join(KINDS)}",
-            hint=f"make one with {'; '.join(sorted(set(KINDS.values())))}",
+            hint=how_to_get(folder, f"make one with {'; '.join(sorted(set(KINDS.values())))}"),
         )
     if kind == "tune.json":
         return Tuning(name or folder.name, folder, _object(folder / kind, ()), _when({}, folder / kind))

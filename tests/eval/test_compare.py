@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from eval.compare import compare, compare_folders, holm, randomisation_p, read_per_query, told
 from eval.errors import RunError
+from eval.reporting.results import read_result
 
 
 def test_holm_is_the_textbook_example() -> None:
@@ -60,6 +61,15 @@ def test_a_folder_without_results_is_refused(tmp_path: object) -> None:
     with pytest.raises(RunError) as caught:
         read_per_query(tmp_path)  # type: ignore[arg-type]
     assert "forage eval run" in str(caught.value.hint)
+
+
+def test_an_interrupted_run_is_told_from_a_folder_of_nothing(tmp_path: Path) -> None:
+    """By either reader of results: what was begun goes on."""
+    (tmp_path / "partial.jsonl").write_text("{}\n")
+    for read in (read_per_query, lambda folder: read_result(str(folder))):
+        with pytest.raises(RunError) as caught:
+            read(tmp_path)
+        assert "give the same command again" in str(caught.value.hint)
 
 
 def results(folder: Path, values: dict[str, dict[str, float]], **body: object) -> Path:
