@@ -39,6 +39,7 @@ from ranking.session_constants import MAX_DOCUMENT_MASS as MAX_DOCUMENT_MASS
 from ranking.session_constants import MAX_SITE_MASS as MAX_SITE_MASS
 from ranking.session_constants import NAME_SAYS as NAME_SAYS
 from ranking.session_constants import NAME_TOKENS as NAME_TOKENS
+from ranking.session_constants import NAMED_LEAST as NAMED_LEAST
 from ranking.session_constants import NAMED_MOST as NAMED_MOST
 from ranking.session_constants import NAMED_READ as NAMED_READ
 from ranking.session_constants import PROFILE_DEPTH as PROFILE_DEPTH

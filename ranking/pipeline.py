@@ -7,13 +7,15 @@ recall (ports.SearchIndex), for fetching what is shown, or for timing (`stages` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from ranking.certificate import exact
+from ranking.constants import NAMED_LEAST
 from ranking.diversify import arrange
 from ranking.named import STEP, Seat, seated
 from ranking.params import Params
@@ -141,12 +143,21 @@ def seats_of(
     given = made.given
     best = np.flatnonzero((ranks == 1) & ~given.exposure.seen).tolist()  # stays wherever the session has put it
     kept = frozenset([*(row for row, _ in made.sheet.pins), *best])
-    free = [row for row in named.order.tolist() if not named.given.exposure.seen[row]]
+    fit = ~named.given.exposure.seen & (named.sheet.score >= least_of(made.sheet.score, shown))
+    free = named.order[fit[named.order]].tolist()
     seats = seated(shown, kept, given.evidence, free, named.given.evidence, given.params)
     for place, seat in enumerate(seats, start=1):
         if seat.named and not seat.guest:
             moves.setdefault(seat.row, []).append(f"{STEP}: {int(ranks[seat.row])} -> {place}")
     return seats
+
+
+def least_of(scores: Doubles, shown: Sequence[int]) -> float:
+    """What a named page must score: so far (NAMED_LEAST) from the last candidate to the last of the page."""
+    if not shown:
+        return -math.inf
+    last = float(scores.min())
+    return last + NAMED_LEAST * (float(scores[shown[-1]]) - last)
 
 
 def guests_of(seats: list[Seat], size: int, named: Ordered | None) -> dict[int, Scored]:

@@ -62,6 +62,13 @@ NAMED_READ: Final = define(
     "1 to 500",
     "shown last, whose passages are read for names: what an agent still has at hand",
 )
+NAMED_LEAST: Final = define(
+    "NAMED_LEAST",
+    0.5,
+    "share",
+    "0 to 1",
+    "of the way from the last candidate's score to the page's last: less, and a named page has nothing of the query",
+)
 NAMED_MOST: Final = define(
     "NAMED_MOST", 64, "documents", "1 to 1,000", "named pages that are scored: the last named; a long list says little"
 )

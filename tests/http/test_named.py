@@ -14,14 +14,19 @@ from tests.http.conftest import Client, ids
 Serve = Callable[..., Client]
 
 LIGHTHOUSE = "The lighthouse keeper of Skerry Island wrote letters to Orla Brannigan and to no one else."
-STORMS = [f"Storm {number} passed over the sea and the boats came home in the evening." for number in range(12)]
+STORMS = [
+    *(f"Storm {number} passed over the sea and the boats came home in the evening." for number in range(6)),
+    *(f"Bread of kind {number} rests for an hour." for number in range(6, 12)),
+]
 PAGES = [
     {"id": "keeper", "title": "Lighthouse keeper", "text": LIGHTHOUSE},
-    {"id": "orla", "title": "Orla Brannigan (painter)", "text": "She was born in a village and painted apples."},
-    {"id": "skerry", "title": "Skerry Island", "text": "A rock of two acres with seals."},
+    {"id": "orla", "title": "Orla Brannigan (painter)", "text": "She painted the storm, the boats and the sea."},
+    {"id": "skerry", "title": "Skerry Island", "text": "A rock in the sea where boats wait for the storm."},
     *({"id": f"storm-{number:02}", "title": f"Weather {number}", "text": text} for number, text in enumerate(STORMS)),
 ]
-NARROW = {"retrieve": [{"type": "bm25", "k": 6}], "max_results": 5, "diversify": {"max_per_site": None}}
+FOUND = [*(f"storm-{number:02}" for number in range(6)), "storm-11"]
+NARROW = {"retrieve": [{"type": "ids", "ids": FOUND}], "max_results": 5, "diversify": {"max_per_site": None}}
+"""Finds what it is told to, the last of it bad, so that named pages are outside the lists."""
 QUERY = "storm boats sea"
 
 
@@ -46,7 +51,7 @@ def asked(client: Client, name: str = "s", **fields: Any) -> dict[str, Any]:
 
 
 def test_a_page_whose_name_was_shown_takes_the_last_place(client: Client) -> None:
-    """It has no word of the query and no retriever finds it; the answer says why it is there, and what it scores."""
+    """No retriever finds it; the answer says why it is there, and what it scores."""
     alone = client.search(QUERY, session={"record": False}, **NARROW)
     read_of_the_keeper(client)
     answer = asked(client, explain=True, session={"use_profile": False})
@@ -59,8 +64,8 @@ def test_a_page_whose_name_was_shown_takes_the_last_place(client: Client) -> Non
     assert last["stateless_rank"] > max(one["stateless_rank"] for one in answer["results"][:4])
     assert last["found_by"] == {}
     assert sum(last["contributions"].values()) == pytest.approx(last["score"])
-    assert last["passages"][0]["text"].startswith(("She was born", "A rock"))
-    assert last["terms_missing"][:2] == ["storm", "boats"]
+    assert last["passages"][0]["text"].startswith(("She painted", "A rock"))
+    assert last["terms_missing"] == []
 
 
 def test_the_share_of_the_page_can_be_set(client: Client) -> None:
@@ -177,7 +182,7 @@ def test_pages_that_are_renamed_are_named_no_more(client: Client) -> None:
 
 def test_a_copy_of_a_shown_page_is_not_named(client: Client) -> None:
     """It counts as seen, whatever it is called."""
-    text = " ".join(f"The keeper of light number {number} wrote of Brannigan and Skerry." for number in range(30))
+    text = " ".join(f"Storm {number} kept the boats from the sea and the keeper wrote of it." for number in range(30))
     copies = [
         {"id": f"copy-{name}", "url": f"https://{name}.org/c", "title": title, "text": text}
         for name, title in (("one", "Letters of the light"), ("two", "Tales from Inchkeith"))

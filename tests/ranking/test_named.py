@@ -61,7 +61,7 @@ def test_the_stateless_best_stays_wherever_the_session_has_put_it() -> None:
     """The goal of the session takes a from the first place to the last, with nobody's help: d leaves. Once a was shown
     it may leave itself, as a stub."""
     held = [Page(name, cosine=0.8 - 0.001 * place, ranks={"sem": 1}) for place, name in enumerate("abcde")]
-    other = build([Page("p", cosine=0.1)], "fox")
+    other = build([Page("p", cosine=0.9)], "fox")
     plan, evidence = build(held, "fox")
     asked = params(max_results=5, session={"named": 0.2}, weights={"*": 0, "dense": 1})
     goal = (Influence("goal", 0.3, dict.fromkeys("bcde", 1.0)),)
@@ -74,6 +74,24 @@ def test_the_stateless_best_stays_wherever_the_session_has_put_it() -> None:
 
     assert page() == (["b", "c", "d", "p", "a"], [])
     assert page(held[0]) == (["b", "c", "d", "e", "p"], ["a"])
+
+
+def test_a_named_page_must_have_something_of_the_query() -> None:
+    """Half of the way from the last candidate (cosine 0) to the last on the page (0.6) is 0.3: q has it and p lacks it."""
+    held = [
+        Page(name, cosine=cosine, ranks={"sem": 1})
+        for name, cosine in zip("abcdz", (0.9, 0.8, 0.7, 0.6, 0.0), strict=True)
+    ]
+    plan, evidence = build(held, "fox")
+    asked = params(max_results=4, session={"named": 0.25}, weights={"*": 0, "dense": 1})
+    state = session_of(seen(Page("y")))
+
+    def page(**cosines: float) -> list[str]:
+        named = order(*build([Page(name, cosine=cosine) for name, cosine in cosines.items()], "fox"), asked, state, NOW)
+        return [one.id for one in page_of(order(plan, evidence, asked, state, NOW), named=named).page]
+
+    assert page(p=0.29) == ["a", "b", "c", "d"]
+    assert page(p=0.29, q=0.31) == ["a", "b", "c", "q"]
 
 
 SITES = st.sampled_from(["x.org", "y.org", "z.org"])
