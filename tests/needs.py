@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import Any
 
@@ -14,5 +15,6 @@ NEEDS_TORCH = pytest.mark.skipif(
 
 
 def parquet() -> Any:
-    """pyarrow's reader of Parquet, for tests that cannot do without."""
-    return pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: make install")
+    """pyarrow's reader of Parquet; imported late, for it takes a while. It comes with `make install`: without it a test
+    fails."""
+    return importlib.import_module("pyarrow.parquet")

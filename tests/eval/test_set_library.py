@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ir_datasets
 import pytest
 
 from eval.collections import read_collection
 from eval.errors import DatasetError
 from eval.sets.checks import check_judgements
-
-ir_datasets: Any = pytest.importorskip("ir_datasets", reason="ir_datasets is not installed: make install")
 
 
 def registered(folder: Path, qrels: str = "1 0 d1 2\n1 0 d2 0\n", queries: str = "1\tcats\n2\trails\n") -> str:
