@@ -134,7 +134,8 @@ def find(
         session = replace(session, influences=learned.influences)
         watch.lap("profile", 0, len(learned.influences))
     ordered = order(plan, evidence, request, session, now, opinions, prepared.rules)
-    if profiler is not None and request.session.record and (learned.drifted or not session.goal):
+    later = learned.drifted or not session.goal or request.session.previous_weight  # it may count for later calls
+    if profiler is not None and request.session.record and later:
         profiler.remember(surrounding.scope, prepared, ordered, index)
     watch.lap("rank", evidence.size, len(ordered.order))
     named = named_pages(prepared, index, session, reading, now)

@@ -155,11 +155,23 @@ class SessionParams(Model):
         0.7, "factor", "on (score - last candidate's): +2 to +8 points with stubs, in every measured cell", ge=0, le=1
     )
     decay_calls: int = knob(6, "calls", "half of the demotion is gone after so many calls", ge=1, le=500)
+    fill: StrictBool = knob(
+        True,
+        "",
+        "the next best take the places of seen pages; false leaves them empty, which is worth more where tokens are few",
+    )
     use_profile: StrictBool = knob(True, "", "goal terms: +3 to +6 points on real agent queries")
     goal_weight: float = knob(
         0.2, "weight", "capped: after an unnoticed topic switch 0.3 is free, 0.6 costs 2-3 points", ge=0, le=0.3
     )
     feedback_weight: float = knob(0.2, "weight", "as goal_weight", ge=0, le=0.3)
+    previous_weight: float = knob(
+        0.0,
+        "weight",
+        "as goal_weight, of the query before: conversations gain by it, questions of several hops do not",
+        ge=0,
+        le=1,
+    )
     named: float = knob(
         0.2,
         "share of a page",

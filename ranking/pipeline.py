@@ -113,7 +113,7 @@ def page_of(made: Ordered, elsewhere: Elsewhere = NOWHERE, named: Ordered | None
     natural, shown, moves = pages(before, made.order, sheet, given, made.signals, elsewhere)
     unseen = unseen_recalled(given)
     ranks = stateless_ranks(natural, before)
-    seats = seats_of(made, shown, moves, ranks, named)
+    seats = seats_of(made, natural, shown, moves, ranks, named)
     shown = [seat.row for seat in seats if not seat.guest]
     account = Account(given, made.signals, sheet, ranks, moves)
     best = made.order[: params.max_results].tolist()
@@ -135,7 +135,12 @@ def page_of(made: Ordered, elsewhere: Elsewhere = NOWHERE, named: Ordered | None
 
 
 def seats_of(
-    made: Ordered, shown: list[int], moves: dict[int, list[str]], ranks: Longs, named: Ordered | None
+    made: Ordered,
+    natural: list[int],
+    shown: list[int],
+    moves: dict[int, list[str]],
+    ranks: Longs,
+    named: Ordered | None,
 ) -> list[Seat]:
     """Who sits where, and the moves of those that were recalled."""
     if named is None:
@@ -143,7 +148,9 @@ def seats_of(
     given = made.given
     best = np.flatnonzero((ranks == 1) & ~given.exposure.seen).tolist()  # stays wherever the session has put it
     kept = frozenset([*(row for row, _ in made.sheet.pins), *best])
-    fit = ~named.given.exposure.seen & (named.sheet.score >= least_of(made.sheet.score, shown))
+    filled = given.params.session.fill  # else the page ends where the stateless one does
+    least = least_of(made.sheet.score, shown) if filled else least_of(made.sheet.stateless, natural)
+    fit = ~named.given.exposure.seen & (named.sheet.score >= least)
     free = named.order[fit[named.order]].tolist()
     seats = seated(shown, kept, given.evidence, free, named.given.evidence, given.params)
     for place, seat in enumerate(seats, start=1):
@@ -208,15 +215,18 @@ def pages(
     seen = given.exposure.seen
     free = after[~np.isin(after, list(elsewhere.rows))] if elsewhere.rows else after
     dropping = given.params.session.seen == "drop" and seen.any() and not seen.all()
+    filling = given.params.session.fill
     if before is free and not dropping:
         shown, moves = placed(after, sheet.score, sheet, given, signals)
         return shown, shown, moves
     natural, _ = placed(before, sheet.stateless, sheet, given, signals)
     eligible = free[~seen[free]] if dropping else free
+    if not filling:
+        eligible = eligible[np.isin(eligible, natural)]
     shown, moves = placed(eligible, sheet.score, sheet, given, signals)
     if natural and natural[0] not in elsewhere.rows:
         shown = guard(natural, shown, seen, moves)
-    if elsewhere.fill:
+    if elsewhere.fill and filling:
         shown = filled(shown, after[~seen[after]] if dropping else after, given, elsewhere, moves)
     return natural, shown, moves
 

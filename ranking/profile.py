@@ -1,16 +1,17 @@
 """What a session learned, as numbers: given what it holds for likely and what was rejected, returns what that adds to
 the scores of a query's candidates; and whether the query is of the session's topic at all.
 
-The model is q + w0 x (words of the goal that q lacks) + wf x (words of pages that were cited or opened). A sum of words
-is a sum of scores, so the goal is searched once, on its own, and its scores are added to those of every later query:
-what a query alone says stays computed as without a session, and no session's words get into another's pools. Relative
-to 1 for the query, the goal's part weighs w0 x (idf of its other words) / (idf of the query's), and 1 at most together
-with that of the feedback: the query keeps half. A long query hears less of the goal than one of three words. Where a
-document is not among the goal's best PROFILE_DEPTH nothing is added, and no candidate comes or goes.
+The model is q + w0 x (words of the goal that q lacks) + wp x (words of the query before; wp is 0 unless asked for)
++ wf x (words of pages that were cited or opened). A sum of words is a sum of scores, so the goal is searched once, on
+its own, and its scores are added to those of every later query: what a query alone says stays computed as without a
+session, and no session's words get into another's pools. Relative to 1 for the query, the goal's part weighs
+w0 x (idf of its other words) / (idf of the query's), and 1 at most together with all others: the query keeps half. A
+long query hears less of the goal than one of three words. Where a document is not among the goal's best PROFILE_DEPTH
+nothing is added, and no candidate comes or goes.
 
-Exposure is no interest: only goal, explicit feedback and rejections count, never what was merely shown, and never what
-a page says of itself, but for the words of pages that were cited. Not for seen pages (seen.py), nor for fetching
-(api/).
+Exposure is no interest: only what was asked, explicit feedback and rejections count, never what was merely shown, and
+never what a page says of itself, but for the words of pages that were cited. Not for seen pages (seen.py), nor for
+fetching (api/).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from ranking.signals.input import SignalInput
 from ranking.types import Doubles, Evidence, FeedbackMark, Influence, Longs, Mask
 
 PREFIX = "session:"
-"""Of the entries in `contributions`: session:goal, session:feedback, session:reject."""
+"""Of the entries in `contributions`: session:goal, session:previous, session:feedback, session:reject."""
 
 POSITIVE: Mapping[str, float] = {"open": 1.0, "cite": CITED_MASS}
 """Kind of feedback -> how much it counts."""

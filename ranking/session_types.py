@@ -54,7 +54,7 @@ class FeedbackMark:
 @dataclass(frozen=True, slots=True)
 class Influence:
     """What a session holds for likely, whatever is asked now: `gains` by document, on the scale of scores, at least 0
-    and 0 for all others; `share` is how much of it this query gets, in [0, 1]. `name`: goal or feedback."""
+    and 0 for all others; `share` is how much of it this query gets, in [0, 1]. `name`: goal, previous or feedback."""
 
     name: str
     share: float

@@ -79,7 +79,7 @@ _SEEN: Final = _said(
     "other readers who were",
 )
 _LEARNED: Final = _object(
-    {"term": _TEXT, "weight": _NUMBER, "says": _NUMBER, "from": {"enum": ["goal", "feedback"]}},
+    {"term": _TEXT, "weight": _NUMBER, "says": _NUMBER, "from": {"enum": ["goal", "previous", "feedback"]}},
     {"documents": _list(_TEXT)},
 )
 _SESSION: Final[Schema] = {

@@ -1,5 +1,6 @@
 """What a session learned, for one query: given the candidates of a query and a session's state, returns the influences
-of its goal and of its feedback, the words they stand for, and whether the query is of another topic.
+of its goal, of the query before and of its feedback, the words they stand for, and whether the query is of another
+topic.
 
 What goals and pages hold for likely (likely.py) does not depend on what is asked now: it is kept, and computed anew
 when it is not there any more, so that memory changes no answer. The arithmetic is in ranking/profile.py. Not for what
@@ -59,10 +60,14 @@ class Profiler:
             return Learned()
         base = neutral(request, prepared.plan)
         key = _key(scope, base, index)
-        goal, pages, mass = Likely(), Likely(), dict[str, float]()
-        if session.goal and settings.goal_weight and session.goal != request.query:
-            make = partial(of_text, session.goal, base, index, self._vectors, now)
-            goal = self._likely(_with(key, session.goal), make)
+        pages, mass = Likely(), dict[str, float]()
+        before = session.queries[-1] if session.queries else ""
+        goal, previous = (
+            self._likely(_with(key, text), partial(of_text, text, base, index, self._vectors, now))
+            if weight and text not in ("", request.query)
+            else Likely()
+            for text, weight in ((session.goal, settings.goal_weight), (before, settings.previous_weight))
+        )
         if session.marks and settings.feedback_weight:
             mass = masses(session.marks, partial(_site, index))
             read = tuple((document, said_of(session, document), *_read(session, document)) for document in mass)
@@ -76,6 +81,7 @@ class Profiler:
         learned: list[tuple[dict[str, float], tuple[str, ...]]] = []
         for name, weight, likely, documents in (
             ("goal", settings.goal_weight, goal, ()),
+            ("previous", settings.previous_weight, previous, ()),
             ("feedback", settings.feedback_weight * sum(mass.values()), pages, tuple(mass)),
         ):
             added = {word: says for word, says in likely.words.items() if word not in own}
@@ -92,7 +98,7 @@ class Profiler:
         return Learned(kept, tuple(terms), drifted)
 
     def remember(self, scope: str, prepared: Prepared, ordered: Ordered, index: SearchIndex) -> None:
-        """The first search of a session is the one for its goal."""
+        """The first search of a session is the one for its goal; each may be that of a query before."""
         if tells(prepared):
             key = _key(scope, neutral(prepared.request, prepared.plan), index)
             self._likely(_with(key, prepared.request.query), partial(of_order, prepared, ordered))

@@ -75,6 +75,28 @@ def test_the_goal_moves_a_short_query(client: Client) -> None:
     assert all(one["from"] == "goal" and 0 < one["weight"] <= 0.2 for one in terms.values())
 
 
+def test_the_query_before_counts_where_it_is_asked_for(client: Client) -> None:
+    """Beside the goal, as a part of its own, which a search for it alone gives; not by default; never for itself."""
+    in_session(client, "wading bird of wetland reeds")
+    before = "machine that lifts loads on a building site"
+    in_session(client, before)
+    weighs = {"seen": "off", "on_repeat": "continue", "goal_weight": 0, "previous_weight": 0.5}
+    answer = in_session(client, "crane", explain=True, session=weighs)
+    alone = scores(client.search("crane", session={"record": False}))
+    gained = {one["id"]: one["contributions"].get("session:previous", 0.0) for one in answer["results"]}
+    assert scores(answer) == pytest.approx({name: alone[name] + gained[name] for name in gained})
+    assert gained["crane-machine"] > gained["crane-bird"]
+    best = ids(client.search(before, session={"record": False}))
+    assert sorted(gained, key=lambda name: (-gained[name], best.index(name)))[:5] == best[:5]
+    terms = answer["session"]["profile_terms"]
+    assert {one["from"] for one in terms} == {"previous"}
+    assert {"machine", "lifts", "building"} <= {one["term"] for one in terms}
+    again = in_session(client, "crane", session=weighs)
+    assert again["session"]["profile_terms"] == []
+    usual = in_session(client, "heron bird", session={"on_repeat": "continue"})
+    assert {one["from"] for one in usual["session"]["profile_terms"]} <= {"goal"}
+
+
 @pytest.mark.parametrize("session", [{"use_profile": False}, {"goal_weight": 0, "feedback_weight": 0}])
 def test_the_profile_can_be_turned_off(client: Client, session: dict[str, Any]) -> None:
     """Then, and with `seen: off`, a call in a session is the stateless one, byte for byte."""

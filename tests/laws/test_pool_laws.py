@@ -91,6 +91,8 @@ SESSION = st.fixed_dictionaries(
         "reuse": st.sampled_from(["exact", "off"]),
         "use_profile": st.booleans(),
         "named": st.sampled_from([0, 0.2, 0.5]),
+        "fill": st.booleans(),
+        "previous_weight": st.sampled_from([0, 0.5]),
     },
 )
 CALLS = st.lists(st.tuples(QUERIES, FIELDS, SESSION), min_size=1, max_size=6)

@@ -76,6 +76,22 @@ def test_the_stateless_best_stays_wherever_the_session_has_put_it() -> None:
     assert page(held[0]) == (["b", "c", "d", "e", "p"], ["a"])
 
 
+def test_without_filling_named_pages_take_the_empty_places_and_are_held_to_the_stateless_page() -> None:
+    """Of a, b, c the reader was shown b and c. Half of the way from the last candidate (0.6) to c (0.8) is 0.7: q has
+    it and p lacks it, though a page that ended with a (1.0) would ask for 0.8."""
+    held = [
+        Page(one, cosine=cosine, ranks={"sem": 1}) for one, cosine in zip("abcde", (1, 0.8, 0.6, 0.4, 0.2), strict=True)
+    ]
+    other = build([Page("p", cosine=0.3), Page("q", cosine=0.45)], "fox")
+    plan, evidence = build(held, "fox")
+    asked = params(max_results=3, session={"named": 0.4, "fill": False, "seen": "drop"}, weights={"*": 0, "dense": 1})
+    state = session_of(seen(Page("z")), seen(held[1]), seen(held[2]))
+    named = order(*other, asked, state, NOW)
+    ranking = page_of(order(plan, evidence, asked, state, NOW), named=named)
+    assert [one.id for one in ranking.page] == ["a", "q"]
+    assert [stub.id for stub in ranking.stubs] == ["b", "c"]
+
+
 def test_a_named_page_must_have_something_of_the_query() -> None:
     """Half of the way from the last candidate (cosine 0) to the last on the page (0.6) is 0.3: q has it and p lacks it."""
     held = [

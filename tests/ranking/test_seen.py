@@ -107,6 +107,19 @@ def test_drop_shows_only_unseen_pages_even_if_few() -> None:
     assert everything.unseen == 0
 
 
+def test_without_filling_nothing_comes_in_from_beyond_the_stateless_page() -> None:
+    """Dropped pages leave their places empty, demoted ones stay behind the others; on a first call nothing changes."""
+    bare = {"fill": False}
+    assert ids(search(SessionState(), session=bare)) == ["a", "b"]
+    both = session_of(seen(FIVE[0]), seen(FIVE[3]))
+    assert ids(search(both, session={**bare, "seen": "drop"})) == ["b"]
+    assert ids(search(both, session=bare)) == ["b", "a"]
+    none = search(session_of(*map(seen, FIVE[:2])), session={**bare, "seen": "drop"})
+    assert none.page == ()
+    assert [stub.id for stub in none.stubs] == ["a", "b"]
+    assert not none.exhausted
+
+
 def test_new_passages_keeps_the_order_until_a_page_has_none_left() -> None:
     """A page with passages left stands where it stood; a read-out page goes behind all others."""
     pages = [page("a", 0.9, attributes={"passages": 2}), page("b", 0.8, attributes={"passages": 2}), page("c", 0.1)]
