@@ -21,8 +21,8 @@ from api.engine import Engine
 from api.settings import Settings
 from bench.prepared import PASSAGES, prepared
 from bench.report import options
+from eval.adhoc.runs import TENANT
 from eval.collections import CORPUS_NAMES, TestCollection
-from eval.runs import TENANT
 
 COLLECTION: Final = "default"
 DONE: Final = "haystack.json"

@@ -25,8 +25,8 @@ from bench.haystack import COLLECTION, DONE, haystack
 from bench.report import machine, options
 from bench.session_quality import QUALITY, Told
 from bench.tables import markdown, replace_table
-from eval.prefetch import PrefetchPlan, run_prefetch
-from eval.prefetch_report import ALL, UNBOUNDED, WITHOUT
+from eval.prefetch.report import ALL, UNBOUNDED, WITHOUT
+from eval.prefetch.turns import PrefetchPlan, run_prefetch
 
 SETS: Final = ("musique-200", "hotpot-react-dev")
 OBJECTIVES: Final = (True, False)

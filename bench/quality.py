@@ -15,8 +15,8 @@ from typing import Final
 from api.engine import Engine
 from api.settings import Settings
 from bench.tables import markdown, replace_table
+from eval.adhoc.evaluate import evaluate
 from eval.compare import compare, read_per_query
-from eval.evaluate import evaluate
 
 QUALITY: Final = Path(__file__).parent.parent / "docs" / "quality.md"
 SETS: Final = ("scifact", "cranfield", "cacm", "mwmbl-web-dev", "msrd-movies-dev", "cosqa-dev")

@@ -27,13 +27,13 @@ from bench.report import default_cache
 from bench.session_quality import AGENTS, EMBEDDINGS, OTHER_AGENTS, QUALITY, SETS, Told
 from bench.tables import markdown, replace_table
 from eval.compare import holm
-from eval.equal_tokens import EVERY, PERFECT, TUNED
-from eval.replay import RECORDED, run_replay
-from eval.session_report import paired, points, topic_means
-from eval.sessions import Plan, run_sessions
-from eval.strata import EVERY as EVERY_AGENT
-from eval.strata import FEW
-from eval.systems import GRIDS, system_of, systems_of
+from eval.sessions.equal_tokens import EVERY, PERFECT, TUNED
+from eval.sessions.grid import Plan, run_sessions
+from eval.sessions.replay import RECORDED, run_replay
+from eval.sessions.report import paired, points, topic_means
+from eval.sessions.strata import EVERY as EVERY_AGENT
+from eval.sessions.strata import FEW
+from eval.sessions.systems import GRIDS, system_of, systems_of
 
 TOKENS: Final = 8_000
 CALL_TOKENS: Final = 50

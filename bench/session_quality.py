@@ -20,10 +20,10 @@ import numpy as np
 from api.engine import Engine
 from api.settings import Settings
 from bench.tables import markdown, replace_table
-from eval.replay import RECORDED, run_replay
-from eval.session_report import points
-from eval.sessions import Plan, run_sessions
-from eval.systems import GRIDS, systems_of
+from eval.sessions.grid import Plan, run_sessions
+from eval.sessions.replay import RECORDED, run_replay
+from eval.sessions.report import points
+from eval.sessions.systems import GRIDS, systems_of
 
 QUALITY: Final = Path(__file__).parent.parent / "docs" / "quality.md"
 SETS: Final = ("musique-200", "hotpot-react-dev")

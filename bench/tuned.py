@@ -21,7 +21,7 @@ from api.settings import Settings
 from bench.quality import QUALITY, SETS
 from bench.session_quality import Told
 from bench.tables import markdown, replace_table
-from eval.runs import TENANT
+from eval.adhoc.runs import TENANT
 from eval.tuning.graded import read_measure
 from eval.tuning.sets import sets_in
 from eval.tuning.tune import Plan, methods_of, tune

@@ -44,15 +44,15 @@ def agent(
     from api.engine import Engine
     from api.settings import Settings
     from cli.progress import Reporter
+    from eval.adhoc.report import markdown_table
     from eval.live.backends import Remote
     from eval.live.chat import PATH, Chat, Sampling
     from eval.live.loop import Bounds
     from eval.live.report import found_table
     from eval.live.run import Subject, run_agent
     from eval.live.wire import Wire, address
-    from eval.report import markdown_table
-    from eval.sessions import Plan
-    from eval.systems import systems_of
+    from eval.sessions.grid import Plan
+    from eval.sessions.systems import systems_of
 
     plan = Plan((model,), systems_of(systems or ["default"]), calls, seed, topics, threads)
     where = address(endpoint.rstrip("/").removesuffix(PATH), key_env, needs_key=True)

@@ -19,8 +19,8 @@ def compare(
     """Paired randomisation test of B against A, Holm-corrected over the measures; wins and losses count topics."""
     import orjson
 
+    from eval.adhoc.report import markdown_table, rows_of_comparison
     from eval.compare import compare_folders, told
-    from eval.report import markdown_table, rows_of_comparison
 
     found = compare_folders(out_a, out_b)
     worse = [row.measure for row in found.tests if row.significant and row.difference < 0]

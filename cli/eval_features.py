@@ -37,7 +37,7 @@ def features(
     from api.settings import Settings
     from cli.progress import Reporter
     from eval.collections import read_collection
-    from eval.features import Wanted, dump
+    from eval.frozen.features import Wanted, dump
 
     wanted = Wanted(request_of(profile, weights, params), collection, depth, limit, operators, allow_missing, threads)
     engine = Engine(Settings())

@@ -24,10 +24,10 @@ def measure(
     """Measure a run of another engine, so that compare can hold it against any other on the same set.
 
     With --qrels alone only judgements are known of the set; --data also tells a run of other topics or documents."""
+    from eval.adhoc.foreign import measure_run
+    from eval.adhoc.report import markdown_table, rows_of_summary
     from eval.collections import read_judged
-    from eval.foreign import measure_run
     from eval.measures import MEASURES, parse_measures
-    from eval.report import markdown_table, rows_of_summary
     from eval.sets.checks import Findings
 
     chosen = parse_measures(measures) if measures is not None else MEASURES

@@ -30,9 +30,9 @@ def prefetch(
     from api.engine import Engine
     from api.settings import Settings
     from cli.progress import Reporter
-    from eval.distractors import Distractors
-    from eval.prefetch import PrefetchPlan, run_prefetch
-    from eval.prefetch_report import markdown
+    from eval.prefetch.report import markdown
+    from eval.prefetch.turns import PrefetchPlan, run_prefetch
+    from eval.sessions.distractors import Distractors
 
     mixed = (distractors, distractors_from)
     with Reporter("prefetch") as reporter:

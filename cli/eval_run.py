@@ -39,9 +39,9 @@ def run(
     from api.engine import Engine
     from api.settings import Settings
     from cli.progress import Reporter
-    from eval.evaluate import evaluate
+    from eval.adhoc.evaluate import evaluate
+    from eval.adhoc.report import markdown_table, rows_of_summary
     from eval.measures import MEASURES, parse_measures
-    from eval.report import markdown_table, rows_of_summary
     from eval.sets.checks import Findings
 
     chosen = parse_measures(measures) if measures is not None else MEASURES
@@ -73,7 +73,7 @@ def run(
 
 def request_of(profile: str | None, params: Path | None, weights: str | None) -> dict[str, Any]:
     """Weights over params over the profile. RunError for a file that holds none, ParamsError for two profiles."""
-    from eval.request_files import read_params
+    from eval.adhoc.request_files import read_params
     from ranking.errors import ParamsError
     from ranking.profiles import merge
 

@@ -49,7 +49,7 @@ def tune(
     from api.engine import Engine
     from api.settings import Settings
     from cli.progress import Reporter
-    from eval.report import markdown_table
+    from eval.adhoc.report import markdown_table
     from eval.sets.checks import Findings
     from eval.tuning.graded import read_measure
     from eval.tuning.report import engine_lines, method_rows, parameter_rows, profile_line

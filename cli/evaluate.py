@@ -77,8 +77,8 @@ def sessions(
     threads: Threads = CORES,
 ) -> None:
     """Simulated agents search a set in sessions and without; goes on where it was interrupted."""
-    from eval.sessions import Plan, run_sessions
-    from eval.systems import systems_of
+    from eval.sessions.grid import Plan, run_sessions
+    from eval.sessions.systems import systems_of
 
     chosen = systems_of(systems or ["default"])
     plan = Plan(tuple(agents or ["keyword", "loop"]), chosen, calls, seed, topics, threads, tokens, call_tokens)
@@ -99,9 +99,9 @@ def replay(
     threads: Threads = CORES,
 ) -> None:
     """Recorded sessions are asked again, in sessions and without; goes on where it was interrupted."""
-    from eval.replay import RECORDED, run_replay
-    from eval.sessions import Plan
-    from eval.systems import systems_of
+    from eval.sessions.grid import Plan
+    from eval.sessions.replay import RECORDED, run_replay
+    from eval.sessions.systems import systems_of
 
     plan = Plan((RECORDED,), systems_of(systems or ["default"]), seed=seed, topics=topics, threads=threads)
     _run_and_show(run_replay, data / name, out, plan, collection, (distractors, distractors_from))
@@ -113,10 +113,10 @@ def _run_and_show(
     from api.engine import Engine
     from api.settings import Settings
     from cli.progress import Reporter
-    from eval.distractors import Distractors
-    from eval.equal_tokens import budget_table
-    from eval.report import markdown_table
-    from eval.session_report import system_table
+    from eval.adhoc.report import markdown_table
+    from eval.sessions.distractors import Distractors
+    from eval.sessions.equal_tokens import budget_table
+    from eval.sessions.report import system_table
 
     others = Distractors(*mixed) if any(mixed) else None
     engine = Engine(Settings())

@@ -23,8 +23,8 @@ if str(ROOT) not in sys.path:
 from api.http.errors import _HTTP_CODES as HTTP_CODES  # noqa: E402 (the checkout comes first)
 from api.requests import SearchRequest  # noqa: E402
 from eval.agents.catalogue import AGENTS  # noqa: E402
-from eval.readers import GRID  # noqa: E402
-from eval.systems import GRIDS, KINDS  # noqa: E402
+from eval.sessions.readers import GRID  # noqa: E402
+from eval.sessions.systems import GRIDS, KINDS  # noqa: E402
 from ranking.operators import OPERATORS  # noqa: E402
 from ranking.params import Params  # noqa: E402
 from ranking.signals.catalogue import SIGNALS, families  # noqa: E402

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eval.agents.view import Agent, Asked, View
-from eval.words import clauses, content_words, folded
+from eval.agents.words import clauses, content_words, folded
 
 ADDED_WORDS = 4
 """Words of the whole question that the third form of a clause gets."""

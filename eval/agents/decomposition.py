@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from eval.agents.view import Agent, Asked, View
-from eval.words import content_words, folded
+from eval.agents.words import content_words, folded
 
 _SLOT: Final = re.compile(r"#(\d+)")
 TRIES: Final = 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from eval.agents.view import Agent, Asked, View
-from eval.words import content_words, folded, names
+from eval.agents.words import content_words, folded, names
 
 ADOPTED: Final = 0.54
 """Share of the added words that come from displayed text."""

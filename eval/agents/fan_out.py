@@ -10,7 +10,7 @@ from typing import Final
 
 from eval.agents.clauses import forms
 from eval.agents.view import Agent, Asked, View
-from eval.words import content_words, folded
+from eval.agents.words import content_words, folded
 
 WAVE: Final = 10
 FIRST: Final = 4

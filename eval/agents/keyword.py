@@ -5,7 +5,7 @@ parts of the question in between.
 from __future__ import annotations
 
 from eval.agents.view import Agent, Asked, View
-from eval.words import content_words, folded
+from eval.agents.words import content_words, folded
 
 
 def ask(view: View) -> Asked:

@@ -6,7 +6,7 @@ from typing import Final
 
 from eval.agents.keyword import unpursued
 from eval.agents.view import Agent, Asked, View
-from eval.words import content_words
+from eval.agents.words import content_words
 
 SHORTEST: Final = 12
 LONGEST: Final = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from eval.agents.view import Agent, Asked, View
-from eval.words import content_words
+from eval.agents.words import content_words
 
 KEPT: Final = 0.75
 """Share of the question's keywords in a query."""

@@ -2,7 +2,7 @@
 
 An agent is a pure function of a View. Gold documents are not in it, so no agent can write their words into a query:
 only text of the question, of displayed results and, for the human decomposition, of sub-questions and of answers whose
-document was noticed. Not for noticing (readers.py).
+document was noticed. Not for noticing (eval/sessions/readers.py).
 """
 
 from __future__ import annotations

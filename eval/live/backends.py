@@ -13,9 +13,9 @@ from urllib.parse import quote
 import orjson
 
 from api.engine import Engine
+from eval.adhoc.runs import TENANT
 from eval.errors import EndpointError
 from eval.live.wire import Refusal, Wire
-from eval.runs import TENANT
 from ranking.errors import ForageError
 
 Body = dict[str, Any]

@@ -1,9 +1,9 @@
 """The desk of a real agent: given a system and what the model asks for, asks the engine as the system asks, and returns
 the text that the model reads.
 
-Requests are those of simulated agents (eval/desk.py), but for the query, which is taken as it was written, operators
-and all, and the model's own wishes. The text of a page is exactly what eval/displayed.py counts. Not for conversations
-(loop.py).
+Requests are those of simulated agents (eval/sessions/desk.py), but for the query, which is taken as it was written,
+operators and all, and the model's own wishes. The text of a page is exactly what eval/sessions/displayed.py counts. Not
+for conversations (loop.py).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from eval.desk import TRIES, request_of
-from eval.displayed import result_text, stub_text, tokens_of
 from eval.errors import EndpointError
 from eval.latency import timed
 from eval.live.backends import Backend, Refused
 from eval.live.records import Turn
 from eval.live.tools import Cite, Open, Search, ToolError
-from eval.systems import System
+from eval.sessions.desk import TRIES, request_of
+from eval.sessions.displayed import result_text, stub_text, tokens_of
+from eval.sessions.systems import System
 from ranking.shown import several, shown
 
 OPENED_TOKENS: Final = 1_500
@@ -125,8 +125,8 @@ class AgentDesk:
     # ------------------------------------------------------------ inside
 
     def _whole(self, request: dict[str, Any]) -> tuple[dict[str, Any], float]:
-        """An answer that nothing was left out of, as eval/desk.py. Each try has a request id, so that one whose answer
-        was lost on the way is the same call, and the same query asked again is another."""
+        """An answer that nothing was left out of, as eval/sessions/desk.py. Each try has a request id, so that one
+        whose answer was lost on the way is the same call, and the same query asked again is another."""
         degraded = ""
         for _ in range(TRIES):
             named = {**request, "request_id": f"eval-{secrets.token_hex(8)}"} if self._recorded else request

@@ -15,7 +15,7 @@ from eval.live.chat import ContextFull, Message, Reply, ToolCall
 from eval.live.desk import AgentDesk
 from eval.live.records import Record
 from eval.live.tools import ANSWER_CHARACTERS, Cite, Finish, Open, ToolError, prompt, read_call
-from eval.tasks import Task
+from eval.sessions.tasks import Task
 
 TOKENS: Final = 16_000
 """Displayed, twice the largest budget at which recall is measured."""

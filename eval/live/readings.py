@@ -2,7 +2,7 @@
 
 Twice: evidence counts when it was displayed, whatever the model made of it (the perfect reader), and when the model
 said that it was evidence, by citing it or at its end. The first measures the engine under this agent's queries, the
-second both. Not for noticing by chance (eval/readers.py).
+second both. Not for noticing by chance (eval/sessions/readers.py).
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from eval.live.records import Record, Turn
-from eval.readers import CallRead, Reading
-from eval.tasks import Task
+from eval.sessions.readers import CallRead, Reading
+from eval.sessions.tasks import Task
 
 DISPLAYED: Final = "displayed"
 CITED: Final = "cited"
 
 
 def displayed(record: Record, task: Task) -> Reading:
-    """As eval/readers.py reads with a reader that misses nothing: results and opened documents are read, stubs are
-    not."""
+    """As eval/sessions/readers.py reads with a reader that misses nothing: results and opened documents are read, stubs
+    are not."""
 
     def found(number: int, so_far: int) -> dict[str, int]:
         places: dict[str, int] = {}

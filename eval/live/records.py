@@ -1,9 +1,9 @@
 """What a real agent did: given a run, keeps every call with what it displayed, in the files of simulated sessions.
 
-A row has all that trajectories.py reads, and what only a real agent does: it opens, cites, writes nonsense, and ends in
-its own way. A model is paid for, so every finished question is kept at once, in a journal beside the file to be; a line
-that a crash cut off is dropped, and the file takes the journal's place when all are there. Not for measures
-(readings.py).
+A row has all that eval/sessions/trajectories.py reads, and what only a real agent does: it opens, cites, writes
+nonsense, and ends in its own way. A model is paid for, so every finished question is kept at once, in a journal beside
+the file to be; a line that a crash cut off is dropped, and the file takes the journal's place when all are there. Not
+for measures (readings.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 
 from eval.errors import RunError
-from eval.trajectories import SPECIFICATION, Call, Trajectory
+from eval.sessions.trajectories import SPECIFICATION, Call, Trajectory
 
 JOURNAL: Final = ".journal"
 

@@ -1,7 +1,7 @@
 """The report of a run with a real agent: given rows and records, returns measures.json's body and its Markdown.
 
-The body is that of simulated sessions (eval/session_report.py) for what was displayed, with the same for what was cited
-below `cited`, and how conversations ended below `endings`. Not for measuring.
+The body is that of simulated sessions (eval/sessions/report.py) for what was displayed, with the same for what was
+cited below `cited`, and how conversations ended below `endings`. Not for measuring.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from eval.adhoc.report import markdown_table
 from eval.live.readings import CITED, DISPLAYED
 from eval.live.records import Record
-from eval.report import markdown_table
-from eval.session_report import Row, summary, system_table, test_table
-from eval.sessions import Plan
+from eval.sessions.grid import Plan
+from eval.sessions.report import Row, summary, system_table, test_table
 
 ENDINGS: Final = ("finished", "calls", "tokens", "requests", "silent", "context")
 HABITS: Final = (

@@ -4,7 +4,7 @@ was found.
 OUT/trajectories/*.jsonl (a file a system, as of simulated sessions), OUT/transcripts/*.jsonl (all that was said), then
 per_topic.jsonl (of what was displayed), cited_per_topic.jsonl, measures.json and report.md. Goes on with the next
 question where it was interrupted. A model is no function: the same command asks other things another time, whatever its
-temperature. Not for simulated agents (eval/sessions.py).
+temperature. Not for simulated agents (eval/sessions/grid.py).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any, Final
 import orjson
 
 from api.engine import Engine
+from eval.adhoc.runs import TENANT, Progress, ensure_indexed
 from eval.collections import TestCollection
-from eval.desk import request_of
 from eval.errors import DatasetError, RunError, SessionRunError
 from eval.folders import writable, write_whole
 from eval.live.backends import Backend, InProcess
@@ -32,12 +32,12 @@ from eval.live.readings import CITED, DISPLAYED, cited, displayed, habits
 from eval.live.records import Journal, Record
 from eval.live.report import body_of, markdown
 from eval.live.tools import prompt, schemas
-from eval.runs import TENANT, Progress, ensure_indexed
-from eval.session_measures import list_measures, measures, token_measures
-from eval.sessions import Plan
-from eval.systems import System
-from eval.tasks import Task, read_tasks
-from eval.trajectories import FORMAT
+from eval.sessions.desk import request_of
+from eval.sessions.grid import Plan
+from eval.sessions.measures import list_measures, measures, token_measures
+from eval.sessions.systems import System
+from eval.sessions.tasks import Task, read_tasks
+from eval.sessions.trajectories import FORMAT
 
 KINDS: Final = ("stateless", "dedupe", "session")
 """Of systems."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from eval.live.loose_json import read_json
-from eval.systems import System
+from eval.sessions.systems import System
 from ranking.nearest import nearest
 from ranking.shown import shown
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eval.report import markdown_table
+from eval.adhoc.report import markdown_table
 from eval.reporting.document import Block, Plot, Points, Report, Section, Table, Text, text_of
 
 

@@ -1,6 +1,6 @@
 """Pairs: given two systems' values on the same topics, returns all that a report says of the one against the other.
 
-Intervals and tests are those of measures.py and compare.py. Not for wording.
+Intervals and tests are those of eval/measures.py and eval/compare.py. Not for wording.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from eval.prefetch_report import ALL
+from eval.prefetch.report import ALL
 from eval.reporting.document import Block, Number, Plot, Section, Table, Text
 from eval.reporting.figures import Bar, BarGroup, Bars
 from eval.reporting.results import Prefetch

@@ -1,7 +1,7 @@
 """The sections of sessions: given groups of rows, returns means, curves, the grid of readers and topics won and lost.
 
-A system is compared with the baseline topic by topic, on the mean over agents and readers, as in session_report.py,
-whose numbers these are. Not for ad-hoc runs (runs.py).
+A system is compared with the baseline topic by topic, on the mean over agents and readers, as in
+eval/sessions/report.py, whose numbers these are. Not for ad-hoc runs (runs.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from eval.equal_tokens import budget_table
 from eval.measures import bootstrap_interval
 from eval.reporting.document import Block, Cell, Number, Plot, Section, Table, Text
 from eval.reporting.figures import BarGroup, Field, Line, Lines, Panel, Place
@@ -21,8 +20,9 @@ from eval.reporting.pairs import Pair, corrected, pair
 from eval.reporting.runs import bars_plot, mean_bar
 from eval.reporting.tables import STAR, paired_tables
 from eval.reporting.topics import Contest, topic_section
-from eval.session_report import SHOWN, TESTED, TOKENS_NOTE, Values, cell_rows, tests, topic_means
-from eval.strata import strata_table
+from eval.sessions.equal_tokens import budget_table
+from eval.sessions.report import SHOWN, TESTED, TOKENS_NOTE, Values, cell_rows, tests, topic_means
+from eval.sessions.strata import strata_table
 
 POINTS: Final = 100.0
 PERFECT: Final = "1/1/stubs 1"

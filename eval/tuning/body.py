@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from eval.frozen import FrozenSet
+from eval.frozen.candidates import FrozenSet
 from eval.sets.checks import Findings
 from eval.tuning.importance import ablation, curves
 from eval.tuning.objective import Objective, Values, macro_of

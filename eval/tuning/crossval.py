@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.frozen import FrozenSet
+from eval.frozen.candidates import FrozenSet
 from eval.tuning.folds import Split
 from eval.tuning.objective import Values
 

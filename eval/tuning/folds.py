@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from eval.errors import TuneError
-from eval.frozen import FrozenSet
+from eval.frozen.candidates import FrozenSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Measures of many topics at once: given scores and grades as arrays, returns one value a topic.
 
 The definitions of ir_measures (trec_eval's; nDCG with linear gains), of lists that are cut off at k. Not for runs on
-disk: measures.py.
+disk: eval/measures.py.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from eval.frozen import FrozenSet
+from eval.frozen.candidates import FrozenSet
 from eval.tuning.coordinate import search_coordinates
 from eval.tuning.crossval import Fitted
 from eval.tuning.graded import Graded

@@ -3,7 +3,7 @@
 The objective is the mean over sets of the mean over topics, so that a large set does not win by its size, and what the
 set that loses most loses against the defaults, `guard` times: gains of one set do not buy losses of another. Scores are
 added up signal after signal as ranking/scores.py does, so that ties are the engine's ties, and settled by id. Topics
-lie in slabs that fit the CPU's cache. Not for searching (trials.py) nor for what a set is (frozen.py).
+lie in slabs that fit the CPU's cache. Not for searching (trials.py) nor for what a set is (eval/frozen/candidates.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from eval.errors import TuneError
-from eval.frozen import FrozenSet, FrozenTopic
+from eval.frozen.candidates import FrozenSet, FrozenTopic
 from eval.tuning.graded import Graded, top
 from eval.tuning.space import Params
 from eval.tuning.weighing import Weighing

@@ -15,9 +15,9 @@ import ir_measures
 import numpy as np
 
 from api.engine import Engine
+from eval.adhoc.runs import TENANT, Progress, run_topics
 from eval.collections import TestCollection
 from eval.errors import TuneError
-from eval.runs import TENANT, Progress, run_topics
 from eval.tuning.graded import Graded
 from eval.tuning.space import Params
 from eval.tuning.weighing import BALANCE, WEIGHTS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from eval.adhoc.report import markdown_table
 from eval.compare import SIGNIFICANCE
-from eval.report import markdown_table
 
 ALL_ROW: Final = "mean of sets"
 WORTH_A_MODEL: Final = 0.01

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from api.engine import Engine
+from eval.adhoc.runs import Progress, ensure_indexed
 from eval.collections import TestCollection, read_collection
 from eval.errors import DatasetError
-from eval.frozen import FrozenSet
-from eval.frozen_files import frozen_at
-from eval.runs import Progress, ensure_indexed
+from eval.frozen.candidates import FrozenSet
+from eval.frozen.files import frozen_at
 from eval.sets.layouts import files_of
 from eval.sets.library import PREFIX
 from eval.tuning.folds import check_folds

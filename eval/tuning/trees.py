@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from eval.frozen import FrozenSet, FrozenTopic, rank
+from eval.frozen.candidates import FrozenSet, FrozenTopic, rank
 from eval.tuning.crossval import Fitted
 from eval.tuning.graded import Graded
 from eval.tuning.objective import Values

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from api.engine import Engine
+from eval.adhoc.evaluate import check
+from eval.adhoc.runs import TENANT, Progress
 from eval.errors import TuneError
-from eval.evaluate import check
-from eval.frozen import FrozenSet
-from eval.runs import TENANT, Progress
+from eval.frozen.candidates import FrozenSet
 from eval.tuning.body import checks_told, model_told, outcomes_told, parameters_told, sets_told
 from eval.tuning.crossval import Fit, cross_validate
 from eval.tuning.files import write

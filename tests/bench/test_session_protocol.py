@@ -8,7 +8,7 @@ import pytest
 
 from bench.session_protocol import AMONG_OTHERS, distractors_table, history_tables, strata_table, tokens_table
 from bench.session_quality import QUALITY
-from eval.equal_tokens import EVERY, PERFECT
+from eval.sessions.equal_tokens import EVERY, PERFECT
 
 
 def test_every_table_has_its_place() -> None:

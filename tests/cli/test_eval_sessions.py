@@ -13,7 +13,7 @@ import typer
 
 from cli.evaluate import app
 from eval.agents.catalogue import AGENTS
-from eval.systems import GRIDS
+from eval.sessions.systems import GRIDS
 from tests.eval.sets import multi_hop, write
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from eval.displayed import Answer, Item
 from eval.latency import of_systems, percentiles, timed
-from eval.trajectories import Call, Trajectory, read, times, write
+from eval.sessions.displayed import Answer, Item
+from eval.sessions.trajectories import Call, Trajectory, read, times, write
 
 CALL = Call("q", None, None, (("a", 10),), ())
 
@@ -58,6 +58,6 @@ def test_a_file_from_before_times_were_kept_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ms", [0.0, 7.25])
 def test_what_a_client_leaves_out_of_a_page_takes_no_time(ms: float) -> None:
     """The page came as late as the whole one."""
-    from eval.displayed import without
+    from eval.sessions.displayed import without
 
     assert without(Answer((Item("a", "A", "", 3),), ms=ms), {"a"}).ms == ms

@@ -12,9 +12,9 @@ import zstandard
 
 from api.engine import Engine
 from api.settings import Settings
+from eval.adhoc.runs import ensure_indexed
 from eval.collections import read_collection
 from eval.errors import DatasetError
-from eval.runs import ensure_indexed
 from eval.sets.checks import check_judgements
 from tests.eval.test_set_formats import beir, build, ours, tabbed, trec
 

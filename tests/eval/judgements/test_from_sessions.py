@@ -11,9 +11,9 @@ import pytest
 
 from api.engine import Engine
 from api.settings import Settings
+from eval.adhoc.evaluate import evaluate
 from eval.collections import read_collection
 from eval.errors import JudgementError, RunError
-from eval.evaluate import evaluate
 from eval.judgements.run import Plan, from_sessions
 from ranking.errors import ForageError
 from tests.eval.sets import PAGES

@@ -10,6 +10,7 @@ import pytest
 
 from api.engine import Engine
 from api.settings import Settings
+from eval.adhoc.runs import ensure_indexed
 from eval.collections import read_collection
 from eval.live.backends import InProcess
 from eval.live.chat import Chat, Message, Sampling
@@ -18,9 +19,8 @@ from eval.live.loop import Bounds, Conversation
 from eval.live.records import Record
 from eval.live.tools import schemas
 from eval.live.wire import Address, Wire
-from eval.runs import ensure_indexed
-from eval.systems import system_of
-from eval.tasks import Task, read_tasks
+from eval.sessions.systems import system_of
+from eval.sessions.tasks import Task, read_tasks
 from tests.eval.sets import multi_hop
 from tests.eval.stand_in_chat import Policy, StandIn, stand_in
 

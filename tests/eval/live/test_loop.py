@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from api.engine import Engine
-from eval.displayed import tokens_of
 from eval.errors import EndpointError
 from eval.live.chat import Message
 from eval.live.loop import REMINDERS
+from eval.sessions.displayed import tokens_of
 from tests.eval.live.conftest import Talk
 from tests.eval.stand_in_chat import Message as Said
 from tests.eval.stand_in_chat import Wrong, say, scripted

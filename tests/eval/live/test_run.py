@@ -19,7 +19,6 @@ import uvicorn
 from api.engine import Engine
 from api.http.app import create_app
 from api.settings import Settings
-from eval import trajectories
 from eval.errors import DatasetError, EndpointError, EvalError, RunError
 from eval.live.backends import Backend, Remote
 from eval.live.chat import Chat, Sampling
@@ -28,9 +27,10 @@ from eval.live.readings import cited, displayed
 from eval.live.records import Record, Turn
 from eval.live.run import Subject, run_agent
 from eval.live.wire import Wire, address
-from eval.sessions import Plan
-from eval.systems import systems_of
-from eval.tasks import Task
+from eval.sessions import trajectories
+from eval.sessions.grid import Plan
+from eval.sessions.systems import systems_of
+from eval.sessions.tasks import Task
 from ranking.errors import ForageError
 from tests.eval.sets import PAGES, QUESTIONS, multi_hop
 from tests.eval.stand_in_chat import Message, StandIn, Wrong, say, stand_in

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from eval.frozen import FrozenSet, FrozenTopic
+from eval.frozen.candidates import FrozenSet, FrozenTopic
 from ranking.types import Doubles
 
 SIGNALS = ("bm25", "bm25.title", "coverage_idf", "bm25.bigram", "dense", "rrf")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from eval.errors import TuneError
-from eval.frozen import FrozenSet
+from eval.frozen.candidates import FrozenSet
 from eval.tuning.crossval import Fitted, cross_validate
 from eval.tuning.folds import by_query, by_set
 from eval.tuning.graded import read_measure

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.errors import TuneError
-from eval.frozen import FrozenSet, rank
+from eval.frozen.candidates import FrozenSet, rank
 from eval.tuning import objective as objective_module
 from eval.tuning.graded import read_measure
 from eval.tuning.objective import macro_of, objective_of
@@ -42,7 +42,7 @@ WEIGHTS = st.fixed_dictionaries({f"weights.{name}": st.sampled_from([0.0, 0.5, 1
 @settings(max_examples=60, deadline=None)
 @given(made=sets(), params=WEIGHTS, name=st.sampled_from(MEASURES))
 def test_every_measure_is_that_of_ir_measures(made: FrozenSet, params: Mapping[str, float], name: str) -> None:
-    """On the order of eval/frozen.py, which is the engine's; relevant documents that were not recalled count."""
+    """On the order of eval/frozen/candidates.py, which is the engine's; relevant documents that were not recalled count."""
     values = objective_of([made], SIGNALS, weighing_of({}), read_measure(name)).values(params)["made"]
     weights = np.array([params[f"weights.{signal}"] for signal in SIGNALS])
     for place, each in enumerate(made.topics):

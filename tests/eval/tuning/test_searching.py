@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eval.errors import TuneError
-from eval.frozen import FrozenSet
+from eval.frozen.candidates import FrozenSet
 from eval.tuning.graded import read_measure
 from eval.tuning.importance import ablation, curves
 from eval.tuning.linear import Linear, Method

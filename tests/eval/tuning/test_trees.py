@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval.frozen import FrozenSet
+from eval.frozen.candidates import FrozenSet
 from eval.tuning.graded import read_measure
 from eval.tuning.objective import macro_of, objective_of
 from eval.tuning.trees import LEAVES, Trees, features_of, gains

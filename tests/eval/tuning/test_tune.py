@@ -15,7 +15,7 @@ from api.engine import Engine
 from api.settings import Settings
 from eval.collections import read_collection
 from eval.errors import DatasetError, RunError, TuneError
-from eval.frozen_files import load
+from eval.frozen.files import load
 from eval.tuning.graded import read_measure
 from eval.tuning.sets import sets_in
 from eval.tuning.trees import reranked, stage
