@@ -25,8 +25,9 @@ from bench.haystack import COLLECTION, DONE, haystack
 from bench.report import machine, options
 from bench.session_quality import QUALITY, Told
 from bench.tables import markdown, replace_table
+from eval.prefetch.asked import PrefetchPlan
 from eval.prefetch.report import ALL, UNBOUNDED, WITHOUT
-from eval.prefetch.turns import PrefetchPlan, run_prefetch
+from eval.prefetch.turns import run_prefetch
 
 SETS: Final = ("musique-200", "hotpot-react-dev")
 OBJECTIVES: Final = (True, False)

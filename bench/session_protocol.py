@@ -28,7 +28,8 @@ from bench.session_quality import AGENTS, EMBEDDINGS, OTHER_AGENTS, QUALITY, SET
 from bench.tables import markdown, replace_table
 from eval.compare import holm
 from eval.sessions.equal_tokens import EVERY, PERFECT, TUNED
-from eval.sessions.grid import Plan, run_sessions
+from eval.sessions.grid import run_sessions
+from eval.sessions.plan import Plan
 from eval.sessions.replay import RECORDED, run_replay
 from eval.sessions.report import paired, points, topic_means
 from eval.sessions.strata import EVERY as EVERY_AGENT

@@ -20,7 +20,8 @@ import numpy as np
 from api.engine import Engine
 from api.settings import Settings
 from bench.tables import markdown, replace_table
-from eval.sessions.grid import Plan, run_sessions
+from eval.sessions.grid import run_sessions
+from eval.sessions.plan import Plan
 from eval.sessions.replay import RECORDED, run_replay
 from eval.sessions.report import points
 from eval.sessions.systems import GRIDS, systems_of

@@ -51,7 +51,7 @@ def agent(
     from eval.live.report import found_table
     from eval.live.run import Subject, run_agent
     from eval.live.wire import Wire, address
-    from eval.sessions.grid import Plan
+    from eval.sessions.plan import Plan
     from eval.sessions.systems import systems_of
 
     plan = Plan((model,), systems_of(systems or ["default"]), calls, seed, topics, threads)

@@ -30,8 +30,9 @@ def prefetch(
     from api.engine import Engine
     from api.settings import Settings
     from cli.progress import Reporter
+    from eval.prefetch.asked import PrefetchPlan
     from eval.prefetch.report import markdown
-    from eval.prefetch.turns import PrefetchPlan, run_prefetch
+    from eval.prefetch.turns import run_prefetch
     from eval.sessions.distractors import Distractors
 
     mixed = (distractors, distractors_from)

@@ -77,7 +77,8 @@ def sessions(
     threads: Threads = CORES,
 ) -> None:
     """Simulated agents search a set in sessions and without; goes on where it was interrupted."""
-    from eval.sessions.grid import Plan, run_sessions
+    from eval.sessions.grid import run_sessions
+    from eval.sessions.plan import Plan
     from eval.sessions.systems import systems_of
 
     chosen = systems_of(systems or ["default"])
@@ -99,7 +100,7 @@ def replay(
     threads: Threads = CORES,
 ) -> None:
     """Recorded sessions are asked again, in sessions and without; goes on where it was interrupted."""
-    from eval.sessions.grid import Plan
+    from eval.sessions.plan import Plan
     from eval.sessions.replay import RECORDED, run_replay
     from eval.sessions.systems import systems_of
 

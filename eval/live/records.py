@@ -18,7 +18,8 @@ from typing import Any, Final
 import orjson
 
 from eval.errors import RunError
-from eval.sessions.trajectories import SPECIFICATION, Call, Trajectory
+from eval.sessions.calls import Call, Trajectory
+from eval.sessions.trajectories import SPECIFICATION
 
 JOURNAL: Final = ".journal"
 

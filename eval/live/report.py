@@ -13,7 +13,7 @@ from typing import Any, Final
 from eval.adhoc.report import markdown_table
 from eval.live.readings import CITED, DISPLAYED
 from eval.live.records import Record
-from eval.sessions.grid import Plan
+from eval.sessions.plan import Plan
 from eval.sessions.report import Row, summary, system_table, test_table
 
 ENDINGS: Final = ("finished", "calls", "tokens", "requests", "silent", "context")

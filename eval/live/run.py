@@ -33,8 +33,8 @@ from eval.live.records import Journal, Record
 from eval.live.report import body_of, markdown
 from eval.live.tools import prompt, schemas
 from eval.sessions.desk import request_of
-from eval.sessions.grid import Plan
 from eval.sessions.measures import list_measures, measures, token_measures
+from eval.sessions.plan import Plan
 from eval.sessions.systems import System
 from eval.sessions.tasks import Task, read_tasks
 from eval.sessions.trajectories import FORMAT

@@ -11,18 +11,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.adhoc.report import markdown_table
 from eval.measures import BOOTSTRAP_SAMPLES, CONFIDENCE, SEED
+from eval.prefetch.asked import Asked, PrefetchPlan, Session
 from eval.prefetch.warm_pools import by_origin, counted, share
 from sessions.follow_ups import tokens_of
-
-if TYPE_CHECKING:
-    from eval.prefetch.turns import Asked, PrefetchPlan, Session
 
 MEDIAN_SAMPLES: Final = 2_000
 USED: Final = "prefetch"

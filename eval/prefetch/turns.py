@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from api.engine import Engine
 from eval.adhoc.runs import TENANT, Progress, ensure_indexed, plain
 from eval.errors import DatasetError, SessionRunError
 from eval.folders import writable, write_results
+from eval.prefetch.asked import TOP, Asked, PrefetchPlan, Session
 from eval.prefetch.report import USED, markdown, rows_of, summary, taken_rows
 from eval.prefetch.warm_pools import GOAL, WarmPool
 from eval.sessions.displayed import answer_of
@@ -33,53 +34,7 @@ THINKING_S: Final = 60.0
 """Guesses are waited for no longer than this."""
 PAUSE_S: Final = 0.06
 """Before every call: a processor that was at work a moment ago is faster, with prefetch or without."""
-TOP: Final = 5
 MS: Final = 1_000.0
-
-
-@dataclass(frozen=True, slots=True)
-class PrefetchPlan:
-    """What is asked. `repeats`: pairs of a session whose guesses were used, for their times; `taken`: sessions that at
-    their end are asked what was guessed, as if the agent took an offer; `objective`: the agent sends the log's goal."""
-
-    k: int = TOP
-    repeats: int = 5
-    taken: int = 60
-    objective: bool = True
-    topics: int | None = None
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One call. Times in milliseconds: `ms` of waiting, `cpu_ms` of the calling thread, `guess_ms` of the process
-    between this answer and the end of its guesses; `warm` is what was warm before it."""
-
-    query: str
-    results: bytes = field(repr=False)
-    served_from: str
-    ms: float
-    cpu_ms: float
-    guess_ms: float
-    offered: tuple[str, ...]
-    displayed: str = field(repr=False)
-    warm: tuple[WarmPool, ...] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One log, asked. `account` is the engine's own, of its guesses; `pages`: the stateless top of each query;
-    `guessed`: queries that were searched ahead and not asked; `again`: the calls once more, with prefetch and without;
-    `taken`: a call for a guess, likewise."""
-
-    log: Log
-    on: tuple[Asked, ...]
-    off: tuple[Asked, ...]
-    account: dict[str, Any]
-    pages: tuple[tuple[str, ...], ...]
-    guessed: tuple[str, ...] = ()
-    again: tuple[tuple[tuple[Asked, ...], tuple[Asked, ...]], ...] = ()
-    taken: tuple[tuple[Asked, Asked], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from eval.sessions.calls import Call
 from eval.sessions.readers import Reading
-from eval.sessions.trajectories import Call
 
 TRAIL: Final = 8_000
 """L of the U-measure, in displayed tokens: where a find is worth nothing any more."""

@@ -24,38 +24,19 @@ from eval.folders import writable, write_results
 from eval.latency import now, of_systems
 from eval.sessions import trajectories
 from eval.sessions.call_measures import call_measures
+from eval.sessions.calls import Trajectory
 from eval.sessions.desk import Desk, request_of
 from eval.sessions.distractors import Distractors, ensure_mixed
 from eval.sessions.measures import list_measures, measures, token_measures
+from eval.sessions.plan import Plan
 from eval.sessions.readers import GRID, Reader, first_calls, read
 from eval.sessions.report import markdown, summary
 from eval.sessions.systems import System
 from eval.sessions.tasks import Task, read_tasks
-from eval.sessions.trajectories import Budget, Trajectory, run_task, times
+from eval.sessions.trajectories import run_task, times
 
-CALLS: Final = 8
-SEED: Final = 20_261_123
 NAME_HASH: Final = 8
 """Hexadecimal digits that keep files of different cells apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is run. `calls`: of a session; `tokens`: sessions go on until so many were displayed, and recall within a
-    budget of tokens is compared, too (equal_tokens.py); `call_tokens`: what each call costs of it besides."""
-
-    agents: tuple[str, ...]
-    systems: tuple[System, ...]
-    calls: int = CALLS
-    seed: int = SEED
-    topics: int | None = None
-    threads: int = 1
-    tokens: int | None = None
-    call_tokens: int = 0
-
-    @property
-    def budget(self) -> Budget:
-        return Budget(self.calls, self.tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from eval.sessions.calls import Trajectory
 from eval.sessions.readers import Reading
-from eval.sessions.trajectories import Trajectory
 
 TOKEN_BUDGETS: Final = (500, 1_000, 2_000, 4_000, 8_000)
 RANK_BASE: Final = 2.0

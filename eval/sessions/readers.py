@@ -11,13 +11,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from eval.agents.words import folded
+from eval.sessions.calls import Call, Trajectory
 from eval.sessions.tasks import Task
-
-if TYPE_CHECKING:
-    from eval.sessions.trajectories import Call, Trajectory
 
 NOTICING: Final = ((1.0, 1.0), (0.95, 0.8), (0.95, 0.4), (0.7, 0.7))
 FOLLOWING: Final = (1.0, 0.5, 0.0)

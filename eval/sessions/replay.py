@@ -27,16 +27,17 @@ from eval.latency import now, of_systems
 from eval.measures import MEASURES, measure
 from eval.sessions import trajectories
 from eval.sessions.call_measures import call_measures
+from eval.sessions.calls import Trajectory
 from eval.sessions.desk import Desk, request_of
 from eval.sessions.distractors import Distractors, ensure_mixed
-from eval.sessions.grid import Plan
 from eval.sessions.logs import Log, read_logs, tasks_of
 from eval.sessions.measures import list_measures, measures, token_measures
+from eval.sessions.plan import Plan
 from eval.sessions.readers import GRID, first_calls, read
 from eval.sessions.report import markdown, summary
 from eval.sessions.systems import System
 from eval.sessions.tasks import Task
-from eval.sessions.trajectories import Trajectory, call_of
+from eval.sessions.trajectories import call_of
 from eval.sessions.turn_measures import turn_measures
 
 RECORDED: Final = "recorded"

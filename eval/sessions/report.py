@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,11 +20,9 @@ from eval.compare import holm, randomisation_p
 from eval.measures import bootstrap_interval
 from eval.sessions.equal_tokens import budget_table, equal_tokens
 from eval.sessions.measures import TOKEN_BUDGETS
+from eval.sessions.plan import Plan
 from eval.sessions.strata import strata, strata_table
 from eval.sessions.systems import BASELINES
-
-if TYPE_CHECKING:
-    from eval.sessions.grid import Plan
 
 TESTED: Final = (
     *("recall", "all evidence", "recall@4", "recall@2000t", "recall@4000t", "U", "regret"),

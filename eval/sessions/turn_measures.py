@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
+from eval.sessions.calls import Call
 from eval.sessions.measures import weight
-from eval.sessions.trajectories import Call
 
 DEPTH: Final = 10
 Grades = Mapping[str, int]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from eval.latency import of_systems, percentiles, timed
+from eval.sessions.calls import Call, Trajectory
 from eval.sessions.displayed import Answer, Item
-from eval.sessions.trajectories import Call, Trajectory, read, times, write
+from eval.sessions.trajectories import read, times, write
 
 CALL = Call("q", None, None, (("a", 10),), ())
 

@@ -14,10 +14,11 @@ from eval.agents.long_question import LONGEST, SHORTEST, TEMPLATES
 from eval.agents.view import Agent, Asked, Page, Sighting, View
 from eval.agents.words import clauses, content_words, folded, names
 from eval.errors import SessionRunError
+from eval.sessions.calls import Budget, Trajectory
 from eval.sessions.displayed import Answer, Item
 from eval.sessions.readers import Reader
 from eval.sessions.tasks import Step, Task, read_tasks
-from eval.sessions.trajectories import Budget, Trajectory, run_task
+from eval.sessions.trajectories import run_task
 
 QUESTION = "Who was the first president of the association which published Journal of Psychotherapy Integration?"
 PERFECT = Reader(1.0, 1.0, 1.0)

@@ -28,7 +28,7 @@ from eval.live.records import Record, Turn
 from eval.live.run import Subject, run_agent
 from eval.live.wire import Wire, address
 from eval.sessions import trajectories
-from eval.sessions.grid import Plan
+from eval.sessions.plan import Plan
 from eval.sessions.systems import systems_of
 from eval.sessions.tasks import Task
 from ranking.errors import ForageError

@@ -13,8 +13,9 @@ from api.engine import Engine
 from api.settings import Settings
 from cli.main import app
 from eval.errors import DatasetError
+from eval.prefetch.asked import Asked, PrefetchPlan, Session
 from eval.prefetch.report import markdown, miss, rows_of, summary
-from eval.prefetch.turns import Asked, PrefetchPlan, Session, run_prefetch
+from eval.prefetch.turns import run_prefetch
 from eval.prefetch.warm_pools import WarmPool
 from eval.sessions.logs import Log, Turn
 from tests.eval.sets import multi_hop, write

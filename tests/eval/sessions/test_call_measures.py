@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from eval.sessions.call_measures import call_measures, kinds, regretted, u_measure
+from eval.sessions.calls import Call
 from eval.sessions.readers import CallRead, Reading
-from eval.sessions.trajectories import Call
 
 GOLD = {"a", "b", "c"}
 

@@ -14,7 +14,8 @@ from api.settings import Settings
 from eval.collections import read_collection
 from eval.errors import DatasetError
 from eval.sessions.distractors import Distractors, ensure_mixed
-from eval.sessions.grid import Plan, run_sessions
+from eval.sessions.grid import run_sessions
+from eval.sessions.plan import Plan
 from eval.sessions.replay import run_replay
 from eval.sessions.systems import systems_of
 from ranking.errors import ForageError

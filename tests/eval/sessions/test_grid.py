@@ -16,7 +16,8 @@ from eval.agents.view import Asked
 from eval.errors import RunError, SessionRunError
 from eval.latency import lasting
 from eval.sessions.desk import Desk, request_of
-from eval.sessions.grid import Plan, run_sessions
+from eval.sessions.grid import run_sessions
+from eval.sessions.plan import Plan
 from eval.sessions.systems import system_of, systems_of
 from eval.sessions.trajectories import call_of
 from eval.sessions.turn_measures import put_back

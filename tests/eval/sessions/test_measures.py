@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from eval.sessions.calls import Call, Trajectory
 from eval.sessions.measures import (
     alpha_ndcg,
     list_measures,
@@ -16,7 +17,6 @@ from eval.sessions.measures import (
     token_measures,
 )
 from eval.sessions.readers import CallRead, Reading, first_calls
-from eval.sessions.trajectories import Call, Trajectory
 
 READING = Reading(
     "t",

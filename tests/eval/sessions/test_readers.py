@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from eval.sessions.calls import Call, Trajectory
 from eval.sessions.readers import GRID, Attention, Reader, luck, read
 from eval.sessions.tasks import Step, Task
-from eval.sessions.trajectories import Call, Trajectory
 
 TASK = Task("t", "who?", {"a": frozenset({"alpha", "shared"}), "b": frozenset({"beta", "shared"})})
 PERFECT = Reader(1.0, 1.0, 0.0)

@@ -12,11 +12,11 @@ from api.engine import Engine
 from api.settings import Settings
 from eval.errors import DatasetError, RunError
 from eval.latency import lasting
-from eval.sessions.grid import Plan
+from eval.sessions.calls import Call, Trajectory
 from eval.sessions.logs import read_logs
+from eval.sessions.plan import Plan
 from eval.sessions.replay import repeats, run_replay
 from eval.sessions.systems import systems_of
-from eval.sessions.trajectories import Call, Trajectory
 from tests.eval.sets import multi_hop, write
 
 AGENT_LOGS: list[dict[str, Any]] = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eval.sessions.grid import Plan
+from eval.sessions.plan import Plan
 from eval.sessions.report import markdown, summary
 from eval.sessions.systems import systems_of
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from eval.sessions.calls import Call, Trajectory
 from eval.sessions.displayed import answer_of, tokens_of, without
-from eval.sessions.trajectories import Call, Trajectory, read, write
+from eval.sessions.trajectories import read, write
 
 CALL = Call("q", "agent-1", 2, (("a", 10), ("b", 20)), (("c", 3),))
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.measures import measure
-from eval.sessions.trajectories import Call
+from eval.sessions.calls import Call
 from eval.sessions.turn_measures import ndcg, ndcg_once, put_back, session_values, turn_measures
 
 GRADES = st.dictionaries(st.sampled_from("abcdefghijklmnop"), st.integers(0, 3), min_size=1)
