@@ -160,6 +160,13 @@ class SessionParams(Model):
         "",
         "the next best take the places of seen pages; false leaves them empty, which is worth more where tokens are few",
     )
+    stubs: int = knob(
+        100,
+        "stubs",
+        "all: a page has no more than max_results; where pages are short they are a third of it",
+        ge=0,
+        le=100,
+    )
     use_profile: StrictBool = knob(True, "", "goal terms: +3 to +6 points on real agent queries")
     goal_weight: float = knob(
         0.2, "weight", "capped: after an unnoticed topic switch 0.3 is free, 0.6 costs 2-3 points", ge=0, le=0.3

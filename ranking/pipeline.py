@@ -124,7 +124,7 @@ def page_of(made: Ordered, elsewhere: Elsewhere = NOWHERE, named: Ordered | None
     return Ranking(
         page=page,
         scored=tuple(scored[row] for row in best),
-        stubs=stubs_of(natural, [*shown, *elsewhere.rows], given),
+        stubs=stubs_of(natural, [*shown, *elsewhere.rows], given)[: params.session.stubs],
         exact=exact(given.plan, params, given.evidence, made.signals.column("bm25")),
         exhausted=unseen < params.max_results,
         unseen=unseen,

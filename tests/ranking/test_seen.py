@@ -107,6 +107,16 @@ def test_drop_shows_only_unseen_pages_even_if_few() -> None:
     assert everything.unseen == 0
 
 
+def test_no_more_stubs_than_are_asked_for() -> None:
+    """The best first; the page is the same."""
+    state = session_of(*map(seen, FIVE[:2]))
+    every = search(state, session={"seen": "drop"})
+    assert [stub.id for stub in every.stubs] == ["a", "b"]
+    for most in (0, 1):
+        fewer = search(state, session={"seen": "drop", "stubs": most})
+        assert (ids(fewer), fewer.stubs) == (ids(every), every.stubs[:most])
+
+
 def test_without_filling_nothing_comes_in_from_beyond_the_stateless_page() -> None:
     """Dropped pages leave their places empty, demoted ones stay behind the others; on a first call nothing changes."""
     bare = {"fill": False}
