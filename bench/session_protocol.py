@@ -34,19 +34,19 @@ from eval.sessions.replay import RECORDED, run_replay
 from eval.sessions.report import paired, points, topic_means
 from eval.sessions.strata import EVERY as EVERY_AGENT
 from eval.sessions.strata import FEW
-from eval.sessions.systems import GRIDS, system_of, systems_of
+from eval.sessions.systems import GRIDS, LEAN, system_of, systems_of
 
 TOKENS: Final = 8_000
 CALL_TOKENS: Final = 50
 """A query of ten words and the frame of a call to a tool, about."""
 SESSION: Final = "session"
 TOLD: Final = (
-    *(SESSION, "session:k=10", "session:named=0", "session:named=0,k=10"),
-    *("session:seen=drop", "session:seen=drop,k=10", "session:named=0,seen=drop", TUNED),
+    *(SESSION, "session:k=10", "session:named=0", "session:seen=drop"),
+    *(f"{LEAN},k=3", f"{LEAN},named=0,k=3", f"{LEAN},fill=false,k=3", TUNED),
 )
-"""Sessions at equal tokens, a row each: the default first, then without named pages, then hiding what was seen."""
+"""Sessions at equal tokens, a row each: the default first, then hiding what was seen, at last without naming it."""
 HISTORY_SETS: Final = ("trec-session-2013", "conv-cast-mtrag")
-HISTORIES: Final = (*GRIDS["histories"], "session:k=10,seen=off")
+HISTORIES: Final = (*GRIDS["histories"], "session:k=10,seen=off", "session:k=10,seen=off,previous_weight=0.5")
 HISTORY_MEASURES: Final = ("nDCG@10", "nDCG@10 once", "nDCG@10 with stubs", "nsDCG")
 LOGS: Final = tuple(each.replace("k=10", "k=5") for each in HISTORIES)
 """On logs of agents, whose pages had fewer results."""

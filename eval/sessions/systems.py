@@ -37,6 +37,8 @@ TUNED_K: Final = (3, 8, 10)
 """Results a call that baselines are tuned over, beside K."""
 PLAIN_SESSION: Final = "session:use_profile=false,named=0"
 """What was shown before, and nothing else."""
+LEAN: Final = "session:seen=drop,stubs=0"
+"""For readers who miss nothing: no token is spent on what they have seen."""
 
 GRIDS: Final[dict[str, tuple[str, ...]]] = {
     "baselines": ("stateless", "dedupe", "dedupe:k=10"),
@@ -58,8 +60,8 @@ GRIDS: Final[dict[str, tuple[str, ...]]] = {
     "default": ("stateless", "dedupe", "session"),
     "tokens": (
         *(each for kind in (*BASELINES, "session") for each in (kind, *(f"{kind}:k={k}" for k in TUNED_K))),
-        *("session:named=0", "session:named=0,k=10", "session:named=0,seen=drop"),
-        *("session:seen=drop,k=3", "session:seen=drop", "session:seen=drop,k=10"),
+        *("session:named=0", "session:seen=drop", f"{LEAN},named=0,k=3"),
+        *(f"{LEAN},k=3", LEAN, f"{LEAN},k=10", f"{LEAN},fill=false,k=3", f"{LEAN},fill=false"),
     ),
     "named": ("stateless", *(f"session:named={share}" for share in (0, 0.1, 0.2, 0.3))),
     "histories": (

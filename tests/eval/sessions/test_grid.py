@@ -12,6 +12,7 @@ import pytest
 from api.engine import Engine
 from api.session.door import Reply
 from api.settings import Settings
+from eval.adhoc.runs import ensure_indexed
 from eval.agents.view import Asked
 from eval.errors import RunError, SessionRunError
 from eval.latency import lasting
@@ -19,6 +20,7 @@ from eval.sessions.desk import Desk, request_of
 from eval.sessions.grid import run_sessions
 from eval.sessions.plan import Plan
 from eval.sessions.systems import system_of, systems_of
+from eval.sessions.tasks import read_tasks
 from eval.sessions.trajectories import call_of
 from eval.sessions.turn_measures import put_back
 from ranking.errors import ForageError
@@ -154,7 +156,7 @@ def test_grids_stand_for_their_systems_once() -> None:
 
 def test_a_client_that_leaves_out_what_it_was_shown(engine: Engine, data: Path) -> None:
     """Shows the rest of the same page: the second time nothing, to another reader all of it."""
-    name = next(each["name"] for each in engine.list_collections("default")["collections"] if "small" in each["name"])
+    name = ensure_indexed(engine, read_tasks(data, None, 1)[0], lambda done, total, note: None)
     desk = Desk(engine, system_of("dedupe:k=3"), name)
     first = desk.search(Asked("harbour"))
     assert len(first.shown) == 3
@@ -164,7 +166,7 @@ def test_a_client_that_leaves_out_what_it_was_shown(engine: Engine, data: Path) 
 
 def test_a_degraded_answer_is_no_measurement(engine: Engine, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A session whose store failed was stateless: asked again, and refused when it stays so."""
-    name = next(each["name"] for each in engine.list_collections("default")["collections"] if "small" in each["name"])
+    name = ensure_indexed(engine, read_tasks(data, None, 1)[0], lambda done, total, note: None)
     desk = Desk(engine, system_of("session"), name)
     real, calls = engine.search, [0]
 
@@ -191,7 +193,7 @@ def test_a_degraded_answer_is_no_measurement(engine: Engine, data: Path, monkeyp
 
 def test_an_objective_is_sent_only_by_systems_that_tell_it(engine: Engine, data: Path) -> None:
     """It is then the session's goal."""
-    name = next(each["name"] for each in engine.list_collections("default")["collections"] if "small" in each["name"])
+    name = ensure_indexed(engine, read_tasks(data, None, 1)[0], lambda done, total, note: None)
     for system, expected in (("session:objective=true", "who built the harbour"), ("session", "harbour")):
         desk = Desk(engine, system_of(system), name, "who built the harbour")
         desk.search(Asked("harbour"))
@@ -219,7 +221,7 @@ def test_a_run_goes_on_to_its_budget_of_tokens(engine: Engine, data: Path, tmp_p
 
 def test_a_rule_of_history_sends_what_was_asked_before(engine: Engine, data: Path) -> None:
     """The answer is that of the text that the rule makes, and no session is opened."""
-    name = next(each["name"] for each in engine.list_collections("default")["collections"] if "small" in each["name"])
+    name = ensure_indexed(engine, read_tasks(data, None, 1)[0], lambda done, total, note: None)
     ruled = Desk(engine, system_of("history:first=2,k=3"), name)
     assert ruled.search(Asked("harbour")) == Desk(engine, system_of("stateless:k=3"), name).search(Asked("harbour"))
     whole = Desk(engine, system_of("stateless:k=3"), name).search(Asked("harbour harbour president"))
@@ -229,7 +231,7 @@ def test_a_rule_of_history_sends_what_was_asked_before(engine: Engine, data: Pat
 
 def test_what_a_system_hides_is_seen_against_a_stateless_page(engine: Engine, data: Path) -> None:
     """Of a session that drops, and of a client that leaves out; a stateless page hides nothing."""
-    name = next(each["name"] for each in engine.list_collections("default")["collections"] if "small" in each["name"])
+    name = ensure_indexed(engine, read_tasks(data, None, 1)[0], lambda done, total, note: None)
     plain = Desk(engine, system_of("stateless:k=3"), name).search(Asked("harbour"))
     page = tuple(item.document for item in plain.shown)
     assert plain.stateless == ()
@@ -244,7 +246,7 @@ def test_what_a_system_hides_is_seen_against_a_stateless_page(engine: Engine, da
 
 def test_stubs_keep_the_place_that_they_name(engine: Engine, data: Path) -> None:
     """As whole pages: with its stubs put back, a page begins as the stateless one."""
-    name = next(each["name"] for each in engine.list_collections("default")["collections"] if "small" in each["name"])
+    name = ensure_indexed(engine, read_tasks(data, None, 1)[0], lambda done, total, note: None)
     desk = Desk(engine, system_of("session:k=3,seen=drop,use_profile=false"), name)
     desk.search(Asked("harbour"))
     call = call_of(Asked("ships"), desk.search(Asked("Harbour")))
