@@ -314,7 +314,8 @@ def notices(natural: list[int], shown: list[int], given: SignalInput) -> tuple[N
     if moved:
         many = f"{len(moved)} results" if len(moved) > 1 else "1 result"
         if given.params.session.seen == "drop":
-            told.append(Notice("seen_dropped", f"{many} you were shown before left out"))
+            empty = "" if given.params.session.fill else "; fill: false leaves their places empty"
+            told.append(Notice("seen_dropped", f"{many} you were shown before left out{empty}"))
         else:
             were = "were" if len(moved) > 1 else "was"
             told.append(Notice("seen_demoted", f"{many} you were shown before {were} moved down"))

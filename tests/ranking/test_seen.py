@@ -127,6 +127,7 @@ def test_without_filling_nothing_comes_in_from_beyond_the_stateless_page() -> No
     none = search(session_of(*map(seen, FIVE[:2])), session={**bare, "seen": "drop"})
     assert none.page == ()
     assert [stub.id for stub in none.stubs] == ["a", "b"]
+    assert none.notices[0].message == "2 results you were shown before left out; fill: false leaves their places empty"
     assert not none.exhausted
 
 
