@@ -37,7 +37,7 @@ def tuning_section(tuning: Tuning) -> Section:
         sections.append(_parameters(measure, rows))
     if gains := body.get("gains"):
         sections.append(_gains(gains))
-    said = [each for each in (body.get("profile") and f"Saved as profile {body['profile']}.",) if each]
+    said = [each for each in (body.get("profile") and f"What to search with: profile {body['profile']}.",) if each]
     if body.get("chosen"):
         said.insert(0, f"Of the methods, {body['chosen']} is the best out of sample.")
     return Section(f"Tuning: {tuning.name}", tuple(Text(each) for each in said), tuple(sections))

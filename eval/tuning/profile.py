@@ -28,6 +28,9 @@ from ranking.types import Doubles
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,55}")
 """What profiles and models may be called, with room for a suffix."""
 
+BUILT_IN: Final = "default"
+"""The profile of who sets nothing."""
+
 SAME: Final = 1e-9
 """Of a measure: less is rounding."""
 
@@ -75,7 +78,9 @@ def over(base: Mapping[str, Any], params: Params) -> dict[str, Any]:
 
 
 def save_profile(engine: Engine, name: str, request: Mapping[str, Any]) -> str:
-    """`name@version`. Raises what the engine refuses."""
+    """`name@version`; what sets nothing is the built-in default, and is not saved. Raises what the engine refuses."""
+    if not request:
+        return BUILT_IN
     saved = engine.put_profile(name, dict(request), TENANT)
     return f"{saved['name']}@{saved['version']}"
 

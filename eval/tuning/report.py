@@ -110,9 +110,10 @@ def engine_lines(body: Mapping[str, Any]) -> list[str]:
 
 def profile_line(body: Mapping[str, Any]) -> str:
     """What was saved."""
-    if body["profile"] is None:
-        return "No profile was saved: the defaults stay."
-    return f"Saved as profile {body['profile']}: forage search --profile {body['profile']}"
+    search = f"{body['profile']}: forage search --profile {body['profile']}"
+    if any(each["changed"] for each in body["parameters"]):
+        return f"Saved as profile {search}"
+    return f"The params it began with stay, as profile {search}"
 
 
 def _method(method: str, told: Mapping[str, Any]) -> Sequence[str]:

@@ -128,10 +128,9 @@ def tune(engine: Engine, sources: Sequence[Path | str], out: Path, plan: Plan, p
         outcomes = fitted_all(tuned, plan, record, progress)
     chosen = best_of(outcomes, METHODS)
     request = over(base, outcomes[chosen].told) if chosen else dict(base)
-    changed = bool(chosen and outcomes[chosen].told)
-    reference = save_profile(engine, plan.name, request) if changed else None
+    reference = save_profile(engine, plan.name, request)  # also of what it began with, where that stays
     expected = outcomes[chosen].in_sample if chosen else default
-    asked = {"profile": reference} if reference else request
+    asked: dict[str, Any] = {"profile": reference}
     checks = {"params": _checked(engine, tuned, asked, expected, plan, progress)}
     text, model = outcomes[TREES].model if TREES in outcomes else None, None
     if text is not None:

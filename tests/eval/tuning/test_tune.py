@@ -125,6 +125,17 @@ def test_a_tuning_begins_from_a_profile(engine: Engine, data: Path, tmp_path: Pa
     assert [row["differing"] for row in body["engine"]["params"]] == [[], []]
 
 
+def test_params_that_stay_are_a_profile_too(engine: Engine, data: Path, tmp_path: Path) -> None:
+    """Who searches with it finds what it began with, and the report says so."""
+    engine.put_profile("begun", {"weights": {"rrf": 0.5}}, "default")
+    body = tuned(engine, data, tmp_path, profile="begun", params=("weights.bm25.url=0..0.000001",), name="stays")
+    assert body["request"] == engine.read_profile("begun", "default")["params"]
+    assert engine.read_profile(body["profile"], "default")["params"] == body["request"]
+    assert f"stay, as profile {body['profile']}" in (tmp_path / "report.md").read_text()
+    plain = tuned(engine, data, tmp_path / "plain", params=("weights.bm25.url=0..0.000001",), name="plain")
+    assert (plain["profile"], plain["request"]) == ("default", {})
+
+
 def test_metadata_fields_can_be_tuned(engine: Engine, tmp_path: Path) -> None:
     """A field becomes a signal by being named; a single set is tuned without leaving it out."""
     made = folder(tmp_path / "sets" / "stars", 3)
