@@ -170,7 +170,7 @@ def _panels(group: SessionGroup) -> Iterable[tuple[str, dict[str, list[Row]]]]:
     agents = list(dict.fromkeys(row["agent"] for row in group.rows[group.baseline]))
     chosen: list[tuple[str, Any]] = [
         ("mean over agents and readers", lambda row: True),
-        ("perfect reader, who opens every stub", lambda row: row["reader"] == PERFECT),
+        ("reader who misses nothing", lambda row: row["reader"] == PERFECT),
     ]
     if len(agents) > 1:
         chosen += [(f"agent {agent}", lambda row, agent=agent: row["agent"] == agent) for agent in agents]

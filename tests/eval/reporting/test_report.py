@@ -115,7 +115,7 @@ def test_recall_by_call_is_the_mean_over_questions(out: Path) -> None:
     (by_call,) = lines
     assert [panel["name"] for panel in by_call["panels"]] == [
         "mean over agents and readers",
-        "perfect reader, who opens every stub",
+        "reader who misses nothing",
         "agent keyword",
         "agent loop",
     ]
