@@ -36,7 +36,10 @@ PROFILES: Final = (
     *(f"session:named=0,feedback_weight=0,goal_weight={weight}" for weight in (0.1, 0.2, 0.3)),
     "session:objective=true,named=0,feedback_weight=0,goal_weight=0.2",
 )
-FEEDBACK: Final = ("stateless", "session:named=0,feedback_weight=0", "session:named=0,cite=true,feedback_weight=0.2")
+FEEDBACK: Final = (
+    *("stateless", "session:named=0,feedback_weight=0", "session:named=0,cite=true,cited=1"),
+    "session:named=0,cite=true",
+)
 FEEDBACK_TOPICS: Final = 60
 """A sample: who cites needs a run for each of twelve readers."""
 OTHER_AGENTS: Final = ("clauses", "evidence", "long")

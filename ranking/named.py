@@ -1,9 +1,10 @@
 """Named pages on a page of results: given the rows to show and pages that are spoken of in what the reader has read, in
 the order of their scores, returns who sits where.
 
-They take the last places, at most a share `session.named` of the page, best first. Nobody's score changes, and who had
-to be on the page stays: its first, what is pinned, and the stateless best. Caps hold as they did: no value gets more
-results than its cap, or than it had. Not for which pages are named (api/session/named.py).
+They take the last places, at most a share `session.named` of the page, best first (all places of a page that nothing
+filled may be last). Nobody's score changes, and who had to be on the page stays: its first, what is pinned, and the
+stateless best. Caps hold as they did: no value gets more results than its cap, or than it had. Not for which pages are
+named (api/session/named.py).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Seat:
 
 
 def places_of(params: Params) -> int:
-    """How many places may be theirs: the share, rounded, and never the first."""
+    """How many places may be theirs: the share, rounded, and never all of them."""
     size = params.max_results
     return min(math.floor(params.session.named * size + 0.5), size - 1)
 

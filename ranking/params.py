@@ -154,6 +154,13 @@ class SessionParams(Model):
     demote: float = knob(
         0.7, "factor", "on (score - last candidate's): +2 to +8 points with stubs, in every measured cell", ge=0, le=1
     )
+    cited: float = knob(
+        0.0,
+        "factor",
+        "as demote, and for good, on pages that were cited and were shown whole: nothing of them is new",
+        ge=0,
+        le=1,
+    )
     decay_calls: int = knob(6, "calls", "half of the demotion is gone after so many calls", ge=1, le=500)
     fill: StrictBool = knob(
         True,
@@ -161,11 +168,7 @@ class SessionParams(Model):
         "the next best take the places of seen pages; false leaves them empty, which is worth more where tokens are few",
     )
     stubs: int = knob(
-        100,
-        "stubs",
-        "all: a page has no more than max_results; where pages are short they are a third of it",
-        ge=0,
-        le=100,
+        200, "stubs", "all: of seen pages and of a batch's; where pages are short they are a third of it", ge=0, le=200
     )
     use_profile: StrictBool = knob(True, "", "goal terms: +3 to +6 points on real agent queries")
     goal_weight: float = knob(

@@ -148,9 +148,11 @@ def seats_of(
     given = made.given
     best = np.flatnonzero((ranks == 1) & ~given.exposure.seen).tolist()  # stays wherever the session has put it
     kept = frozenset([*(row for row, _ in made.sheet.pins), *best])
-    filled = given.params.session.fill  # else the page ends where the stateless one does
-    least = least_of(made.sheet.score, shown) if filled else least_of(made.sheet.stateless, natural)
-    fit = ~named.given.exposure.seen & (named.sheet.score >= least)
+    if given.params.session.fill:
+        scores, least = named.sheet.score, least_of(made.sheet.score, shown)
+    else:  # the page ends where the stateless one does
+        scores, least = named.sheet.stateless, least_of(made.sheet.stateless, natural)
+    fit = ~named.given.exposure.seen & (scores >= least)
     free = named.order[fit[named.order]].tolist()
     seats = seated(shown, kept, given.evidence, free, named.given.evidence, given.params)
     for place, seat in enumerate(seats, start=1):
@@ -214,16 +216,16 @@ def pages(
     the rows by stateless score and by score."""
     seen = given.exposure.seen
     free = after[~np.isin(after, list(elsewhere.rows))] if elsewhere.rows else after
-    dropping = given.params.session.seen == "drop" and seen.any() and not seen.all()
     filling = given.params.session.fill
+    dropping = given.params.session.seen == "drop" and seen.any() and not (filling and seen.all())
     if before is free and not dropping:
-        shown, moves = placed(after, sheet.score, sheet, given, signals)
+        shown, moves = placed(after, sheet.score, sheet.pins, given, signals)
         return shown, shown, moves
-    natural, _ = placed(before, sheet.stateless, sheet, given, signals)
+    natural, _ = placed(before, sheet.stateless, sheet.stateless_pins, given, signals)
     eligible = free[~seen[free]] if dropping else free
     if not filling:
         eligible = eligible[np.isin(eligible, natural)]
-    shown, moves = placed(eligible, sheet.score, sheet, given, signals)
+    shown, moves = placed(eligible, sheet.score, sheet.pins, given, signals)
     if natural and natural[0] not in elsewhere.rows:
         shown = guard(natural, shown, seen, moves)
     if elsewhere.fill and filling:
@@ -245,18 +247,18 @@ def filled(
 
 
 def placed(
-    rows: Longs, scores: Doubles, sheet: Sheet, given: SignalInput, signals: Signals
+    rows: Longs, scores: Doubles, pins: Sequence[tuple[int, int]], given: SignalInput, signals: Signals
 ) -> tuple[list[int], dict[int, list[str]]]:
     """MMR and caps (diversify.py), with the pinned rows among the others at their places whatever the caps say."""
     size, diversify = given.params.max_results, given.params.diversify
     named = relevance_of(given.params)
     relevance = scores if named is None else signals.column(named)
-    pinned = {row for row, _ in sheet.pins}
+    pinned = {row for row, _ in pins}
     free = rows if not pinned else rows[~np.isin(rows, list(pinned))]
     shown, moves = arrange(free, scores if relevance is None else relevance, given.evidence, diversify, size)
     if pinned:
         there = [row for row in rows.tolist() if row in pinned]
-        arranged = with_pins([*shown, *there], sheet.pins)[:size]
+        arranged = with_pins([*shown, *there], pins)[:size]
         places = {row: place for place, row in enumerate(rows.tolist(), start=1)}
         for place, row in enumerate(arranged, start=1):
             if row in pinned and places[row] != place:

@@ -13,7 +13,7 @@ the other, so no candidate's score depends on how many others there are. Not for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from ranking.rules import CompiledRules, effects
 from ranking.seen import demotion
 from ranking.signals.catalogue import Signals, SignalSpec, compute_call
 from ranking.signals.input import SignalInput, rows_by_id
-from ranking.types import Doubles, Floats, Longs, Notice
+from ranking.types import Doubles, Floats, Longs, Notice, SessionState
 from ranking.weights import catalogue_of
 
 Opinions = Callable[[RerankStage, Longs, Signals], Floats]
@@ -57,6 +57,7 @@ class Sheet:
     pins: tuple[tuple[int, int], ...] = ()
     notes: Mapping[int, list[str]] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    stateless_pins: tuple[tuple[int, int], ...] = ()  # who is pinned may depend on scores
 
 
 def total(parts: Iterable[Doubles], size: int) -> Doubles:
@@ -90,23 +91,27 @@ def score(
         plain = plain + parts[opinion.name]
         stateless = plain if same else stateless + _blended(stateless, opinion, stage.blend)
     pins: tuple[tuple[int, int], ...] = ()
+    stateless_pins = pins
     notes: Mapping[int, list[str]] = {}
     if rules.rules and given.evidence.probes is not None:
         ruled = effects(rules, given.evidence.probes, plain, given.evidence.ids)
         same = stateless is plain
         parts |= ruled.contributions
+        bare_ruled = ruled if same else effects(rules, given.evidence.probes, stateless, given.evidence.ids)
         plain, pins, notes = ruled.scores, ruled.pins, ruled.notes
-        stateless = plain if same else effects(rules, given.evidence.probes, stateless, given.evidence.ids).scores
+        stateless, stateless_pins = plain if same else bare_ruled.scores, bare_ruled.pins
     learned = learned_parts(plain, given) if given.size else {}
     parts |= learned
     plain = total((plain, *learned.values()), given.size) if learned else plain
-    change = demotion(plain, given.exposure, given.evidence, given.params.session) if given.size else None
+    settings, marks = given.params.session, given.session.marks
+    change = demotion(plain, given.exposure, given.evidence, settings, marks) if given.size else None
     if change is not None:
         weighed = parts.pop(SEEN_ENTRY, None)  # it adds up last, whether the signal was computed for its sake or not
         parts[SEEN_ENTRY] = change if weighed is None else weighed + change
     final = total(parts.values(), given.size)
     untouched = change is None and stateless is plain
-    return Sheet(parts, final, final if untouched else stateless, tuple(said), pins, notes, notices)
+    alone = final if untouched else stateless
+    return Sheet(parts, final, alone, tuple(said), pins, notes, notices, stateless_pins)
 
 
 # ---------------------------------------------------------------- the first sum
@@ -127,7 +132,11 @@ def _base(
     sessional = {call.key for call in expression.reads if specs[call.name].of_session}
     bare_score = None
     if sessional:
-        without = {key: np.zeros(given.size) if key in sessional else column for key, column in columns.items()}
+        alone = replace(given, session=SessionState())
+        without = {
+            call.key: compute_call(alone, specs, call)[0] if call.key in sessional else columns[call.key]
+            for call in expression.reads
+        }
         bare_score = evaluate(expression, without, given.size).score
     return dict(made.contributions), bare_score, _undefined(made.undefined)
 

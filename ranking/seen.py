@@ -14,7 +14,17 @@ import numpy as np
 
 from ranking.identity import number_of
 from ranking.params import SessionParams
-from ranking.types import Doubles, Evidence, Mask, SeenDocument, SeenMark, SessionState, ShownClusters, ShownDocuments
+from ranking.types import (
+    Doubles,
+    Evidence,
+    FeedbackMark,
+    Mask,
+    SeenDocument,
+    SeenMark,
+    SessionState,
+    ShownClusters,
+    ShownDocuments,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +110,17 @@ def _shown_clusters(present: Set[int], clusters: Mapping[str, str]) -> dict[int,
     return {number: named[number] for number in present if number in named}
 
 
-def demotion(scores: Doubles, exposure: Exposure, evidence: Evidence, params: SessionParams) -> Doubles | None:
+def demotion(
+    scores: Doubles,
+    exposure: Exposure,
+    evidence: Evidence,
+    params: SessionParams,
+    marks: Sequence[FeedbackMark] = (),
+) -> Doubles | None:
     """[n] what the mode adds to each score (at most 0); None when it changes nothing.
 
-    demote: (score - score of the last candidate) x (factor - 1), factor = 1 - (1 - demote) x strength.
+    demote: (score - score of the last candidate) x (factor - 1), factor = 1 - (1 - demote) x strength, and at most
+    `cited` for a page that was cited and shown whole.
     new_passages: a page that has no passage left to show goes below all others, in its own order: less the range of
     the scores. drop, off: nothing.
     """
@@ -111,11 +128,22 @@ def demotion(scores: Doubles, exposure: Exposure, evidence: Evidence, params: Se
         return None
     above: Doubles = scores - scores.min()
     if params.seen == "demote":
-        return above * ((params.demote - 1.0) * exposure.strength)
+        change: Doubles = above * ((params.demote - 1.0) * exposure.strength)
+        done = finished(exposure, evidence, marks)
+        return np.minimum(change, np.where(done, above * (params.cited - 1.0), 0.0)) if done.any() else change
     if params.seen == "new_passages":
         spent = exposure.seen & used_up(exposure, evidence)
         return np.where(spent, -above.max(), 0.0) if spent.any() else None
     return None
+
+
+def finished(exposure: Exposure, evidence: Evidence, marks: Sequence[FeedbackMark]) -> Mask:
+    """[n] cited, and the reader was shown every passage of it: who cites a page has what it says."""
+    cited = {mark.document for mark in marks if mark.kind == "cite"}
+    rows = np.zeros(evidence.size, np.bool_)
+    for row, record in exposure.records.items() if cited else ():
+        rows[row] = record.document in cited
+    return rows & exposure.seen & used_up(exposure, evidence) if rows.any() else rows
 
 
 def used_up(exposure: Exposure, evidence: Evidence) -> Mask:

@@ -82,7 +82,9 @@ class BatchRunner:
             made, share = orders[number], shares[number]
             going_on = replace(made, watch=made.watch.resumed(), named=made.named if len(orders) == 1 else None)
             outcome = answer(asked.searches[number], going_on, share.elsewhere)
-            return Entry(outcome, share.moved, stubs_of(share, made.index) if asked.overlap == "stub" else ())
+            stubs = stubs_of(share, made.index) if asked.overlap == "stub" else ()
+            left = asked.searches[number].session.stubs - len(outcome.ranking.stubs)
+            return Entry(outcome, share.moved, stubs[: max(left, 0)])
 
         done = self._each(asked, orders, written)
         entries: list[Entry | DeadlineError] = []
@@ -147,8 +149,9 @@ def first_of(asked: Asked) -> list[int]:
 
 def lacking(made: Found, share: Share) -> bool:
     """Whether the page is short of documents that only it shows, while the collection has some that were not looked
-    at."""
-    evidence, wanted = made.evidence, made.prepared.request.max_results
+    at. A page that nothing fills is not."""
+    evidence, request = made.evidence, made.prepared.request
+    wanted = request.max_results if request.session.fill else 0
     return evidence.size < evidence.allowed and share.own < min(wanted, evidence.allowed)
 
 

@@ -59,7 +59,7 @@ class Profiler:
         if not (settings.use_profile and (session.goal or session.marks)):
             return Learned()
         base = neutral(request, prepared.plan)
-        key = _key(scope, base, index)
+        key = _key(scope, base, request, index)
         pages, mass = Likely(), dict[str, float]()
         before = session.queries[-1] if session.queries else ""
         goal, previous = (
@@ -100,7 +100,7 @@ class Profiler:
     def remember(self, scope: str, prepared: Prepared, ordered: Ordered, index: SearchIndex) -> None:
         """The first search of a session is the one for its goal; each may be that of a query before."""
         if tells(prepared):
-            key = _key(scope, neutral(prepared.request, prepared.plan), index)
+            key = _key(scope, neutral(prepared.request, prepared.plan), prepared.request, index)
             self._likely(_with(key, prepared.request.query), partial(of_order, prepared, ordered))
 
     def forget(self, tenant: str) -> None:
@@ -129,8 +129,11 @@ def _tokens(text: str) -> frozenset[str]:
     return frozenset(tokenize(text))
 
 
-def _key(scope: str, base: SearchRequest, index: SearchIndex) -> Key:
-    return (scope, digest(index.statistics.generation, base.model_dump_json()))
+def _key(scope: str, base: SearchRequest, request: SearchRequest, index: SearchIndex) -> Key:
+    """`base`: neutral of the request. Its candidates may be borrowed: what they hold for likely is for those alone who
+    borrow, too."""
+    borrows = request.session.reuse == "near"
+    return (scope, digest(index.statistics.generation, base.model_dump_json(), borrows))
 
 
 def _with(key: Key, *more: Any) -> Key:

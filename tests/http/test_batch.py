@@ -43,6 +43,20 @@ def test_by_default_a_document_is_on_one_page_and_a_stub_on_the_others(client: C
         assert any(notice["code"] == "batch_overlap" for notice in answer["answers"][number]["notices"])
 
 
+def test_pages_that_nothing_fills_show_no_more_than_alone(client: Client) -> None:
+    """Of few candidates nobody looks for more; and no stub is named that was not asked for."""
+    narrow = {"max_results": 4, "retrieve": [{"type": "bm25", "k": 3}], "score": "dense"}
+    queries = ("event loop", "asyncio event", "gather event loop")
+    alone = [ids(client.search(query, **narrow, **STATELESS)) for query in queries]
+    searches = [{"query": query, **narrow} for query in queries]
+    answer = batch(client, *searches, session={"fill": False, "stubs": 1})
+    pages = shown(answer)
+    assert all(set(page) <= set(own) for page, own in zip(pages, alone, strict=True))
+    assert sum(map(len, pages)) < sum(map(len, alone))
+    assert [len(each["stubs"]) <= 1 for each in answer["answers"]] == [True] * 3
+    assert any(each["stubs"] for each in answer["answers"])
+
+
 def test_a_stub_page_fills_up_when_the_collection_is_small(client: Client) -> None:
     """Eight documents, three pages of eight: nobody is left with less than alone."""
     answer = batch(client, "event loop", "zip archives", "threads", session={"seen": "off"})

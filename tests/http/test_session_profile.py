@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,13 @@ ONE = {"url_prefixes": ["https://e.org/page"]}
 WHOLE = {"passages": 50, "max_chars_per_result": None}
 AGAIN = {"on_repeat": "continue", "seen": "off"}
 GOAL = "building site machine that lifts loads with hook and boom"
+
+
+WORDS = (
+    "event loop lock task zip archive sqlite cursor file path regular expression socket thread engine paper notes bombe "
+    "essay part gzip bzip wetland crane machine bird reed hook boom site load lift"
+).split()
+LIKE = "notes on the event loop and the lock of a task in a zip archive with a sqlite cursor and a file"
 
 
 @pytest.fixture
@@ -95,6 +103,32 @@ def test_the_query_before_counts_where_it_is_asked_for(client: Client) -> None:
     assert again["session"]["profile_terms"] == []
     usual = in_session(client, "heron bird", session={"on_repeat": "continue"})
     assert {one["from"] for one in usual["session"]["profile_terms"]} <= {"goal"}
+
+
+def test_what_a_session_borrowed_is_no_other_sessions(serve: Serve, tmp_path: Path) -> None:
+    """Candidates of a like query make other gains: who does not borrow gets those of the query's own."""
+    rng = random.Random(3)
+    documents = [
+        {
+            "id": f"d{row:03}",
+            "url": f"https://s{row % 37}.org/{row}",
+            "title": " ".join(rng.sample(WORDS, 3)),
+            "text": " ".join(rng.choices(WORDS, k=40)),
+        }
+        for row in range(400)
+    ]
+    lists = {"max_results": 5, "retrieve": [{"type": "bm25", "k": 3}, {"type": "dense", "k": 3}]}
+    answers = []
+    for weight in (0, 0.5):
+        client = serve(tmp_path / str(weight))
+        assert client("POST", "/v1/collections/default/documents", {"documents": documents}).status_code == 200
+        in_session(client, f"{LIKE} path", "x", session={"reuse": "near"}, **lists)
+        near = in_session(client, f"{LIKE} engine", "x", session={"reuse": "near", "previous_weight": weight}, **lists)
+        assert near["session"]["served_from"] == "pool"
+        in_session(client, f"{LIKE} engine", "y", **lists)
+        answers.append(in_session(client, "crane event loop", "y", **lists))
+    assert scores(answers[0]) == scores(answers[1])
+    assert "goal" in {one["from"] for one in answers[0]["session"]["profile_terms"]}
 
 
 @pytest.mark.parametrize("session", [{"use_profile": False}, {"goal_weight": 0, "feedback_weight": 0}])

@@ -10,7 +10,7 @@ import pytest
 
 from ranking.identity import number_of
 from ranking.pipeline import rank
-from ranking.types import Ranking, SessionState
+from ranking.types import FeedbackMark, Ranking, SessionState
 from tests.ranking.evidence import NOW, Page, build, params, seen, session_of
 
 DENSE = {"*": 0, "dense": 1}
@@ -48,6 +48,24 @@ def test_a_seen_page_loses_3_tenths_of_what_it_has_above_the_last_candidate() ->
     assert account.seen is not None
     assert [notice.code for notice in ranking.notices] == ["seen_demoted"]
     assert ranking.notices[0].message == "1 result you were shown before was moved down"
+
+
+@pytest.mark.parametrize(
+    ("kind", "read", "score"),
+    [("cite", [0, 1], 0.1), ("cite", [0], 0.66), ("open", [0, 1], 0.66), ("note", [0, 1], 0.66)],
+)
+def test_a_page_that_was_cited_and_read_whole_goes_to_the_last(kind: str, read: list[int], score: float) -> None:
+    """For good: 0.1 is the last candidate's score. A passage that is left brings it back as any other seen page; so
+    does `cited: 1`, but no higher than `demote`."""
+    first = page("a", 0.9, attributes={"passages": 2})
+    state = session_of(seen(first, passages=read), marks=(FeedbackMark("a", kind),))
+    pages = [first, *FIVE[1:]]
+    assert {one.id: one.score for one in search(state, pages, size=5).page}["a"] == pytest.approx(score, abs=1e-6)
+    kept = search(state, pages, size=5, session={"cited": 1.0}).page
+    assert {one.id: one.score for one in kept}["a"] == pytest.approx(0.66, abs=1e-6)
+    late = session_of(seen(first, passages=read, calls_ago=5_000), marks=(FeedbackMark("a", kind),))
+    stays = 0.1 if score == 0.1 else 0.9
+    assert {one.id: one.score for one in search(late, pages, size=5).page}["a"] == pytest.approx(stays, abs=1e-6)
 
 
 def test_the_demotion_means_the_same_on_every_scale() -> None:
@@ -129,6 +147,8 @@ def test_without_filling_nothing_comes_in_from_beyond_the_stateless_page() -> No
     assert [stub.id for stub in none.stubs] == ["a", "b"]
     assert none.notices[0].message == "2 results you were shown before left out; fill: false leaves their places empty"
     assert not none.exhausted
+    everything = search(session_of(*map(seen, FIVE)), size=5, session={**bare, "seen": "drop"})
+    assert (everything.page, everything.unseen) == ((), 0)
 
 
 def test_new_passages_keeps_the_order_until_a_page_has_none_left() -> None:
