@@ -45,6 +45,8 @@ FEEDBACK_TOPICS: Final = 60
 OTHER_AGENTS: Final = ("clauses", "evidence", "long")
 HEEDING_AGENTS: Final = ("decomposition", "fan-out")
 """They need a run for each reader, too, and the first one sub-questions, which only the first set has."""
+SESSION: Final = "session"
+HARDER: Final = tuple(f"{SESSION}:demote={factor}" for factor in (0.6, 0.5))
 LOGS: Final = {"hotpot-react-dev": 5, "trec-session-2013": 10, "conv-cast-mtrag": 10}
 """Recorded sessions -> results a call."""
 RECALL: Final = "recall"
@@ -146,15 +148,15 @@ def cells_table(bodies: Bodies) -> str:
     return markdown(rows)
 
 
-def agents_table(runs: Sequence[Bodies]) -> str:
-    """One row a set and agent: the default session against stateless."""
+def agents_table(runs: Sequence[Bodies], system: str = SESSION) -> str:
+    """One row a set and agent: this system, whatever others ran, against stateless."""
     rows = [["set", "questions", "agent", "stateless", "difference", "worst cell", "its reader", "redundancy"]]
     for bodies in runs:
         for name, body in bodies.items():
             for agent in body["plan"]["agents"]:
                 cells = [cell for cell in body["cells"] if cell["agent"] == agent]
                 alone = [cell["measures"] for cell in cells if cell["system"] == body["baseline"]]
-                inside = [cell for cell in cells if cell["system"] != body["baseline"]]
+                inside = [cell for cell in cells if cell["system"] == system]
                 low = min(inside, key=lambda cell: cell["difference"])
                 again = float(np.mean([cell["measures"]["redundancy"] for cell in inside]))
                 gained = float(np.mean([cell["difference"] for cell in inside]))
@@ -200,8 +202,9 @@ def main() -> None:
         tables["session-named"] = systems_table(named, told=True)
         few = min(topics or FEEDBACK_TOPICS, FEEDBACK_TOPICS)
         tables["session-feedback"] = systems_table(simulated(engine, data, work, "feedback", FEEDBACK, few))
-        default = ("stateless", "session")
-        others = simulated(engine, data, work, "agents", default, topics, (*AGENTS, *OTHER_AGENTS))
+        default = ("stateless", SESSION)
+        others = simulated(engine, data, work, "agents", (*default, *HARDER), topics, (*AGENTS, *OTHER_AGENTS))
+        tables["session-demotion"] = systems_table(others, told=True)
         heeding = simulated(engine, data, work, "heeding", default, few, HEEDING_AGENTS, SETS[:1])
         tables["session-agents"] = agents_table([others, heeding])
         tables["session-replay"] = replay_table(recorded(engine, data, work, topics))

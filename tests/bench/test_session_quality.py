@@ -78,7 +78,10 @@ def test_every_agent_has_a_row() -> None:
     made = body(0.7, 0.04)
     low = next(cell for cell in made["cells"] if cell["system"] == MODE and cell["agent"] == "loop")
     low["difference"] = -0.2
-    rows = agents_table([{"a": made}]).splitlines()
+    made["cells"] += [
+        {**cell, "system": "another", "difference": -0.9} for cell in made["cells"] if cell["system"] == MODE
+    ]
+    rows = agents_table([{"a": made}], MODE).splitlines()
     assert "| a | 7 | keyword | 0.700 | +4.0 | +4.0 | 1/1/stubs 1 | 0.25 to 0.25 |" in rows
     assert "| a | 7 | loop | 0.700 | +2.0 | -20.0 | 1/1/stubs 1 | 0.25 to 0.25 |" in rows
 
