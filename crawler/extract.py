@@ -43,7 +43,7 @@ _UNKNOWN_TYPES: Final = frozenset(
 )
 _MARKDOWN_NAMES: Final = (".md", ".markdown", ".mdown", ".mkd")
 _HTML_START: Final = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?>\s|<!--.{0,2000}?-->|<\?xml[^>]{0,200}\?>){0,20}+<(?:!doctype\s+html|html|head|body|title|meta|div|p|h1|table|a)[\s>]",
+    rb"(?:\xef\xbb\xbf)?(?>(?>\s|<!--.{0,2000}?-->|<\?xml[^>]{0,200}\?>){0,20})<(?:!doctype\s+html|html|head|body|title|meta|div|p|h1|table|a)[\s>]",
     re.IGNORECASE | re.DOTALL,
 )
 _CONTROL: Final = re.compile(

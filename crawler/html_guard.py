@@ -26,7 +26,7 @@ _RAW_START: Final = re.compile(r"<(?:(" + "|".join(_RAW_ELEMENTS) + r")(?=[\s/>]
 _RAW_END: Final = {name: re.compile(rf"</{name}(?=[\s/>])[^>]*>", re.IGNORECASE) for name in _RAW_ELEMENTS}
 _STRUCTURED: Final = re.compile(r"<script[^>]{1,400}?ld\+json[^>]{0,400}>", re.IGNORECASE)
 _TAG: Final = re.compile(
-    r"<(/?)([a-zA-Z][^\s/>]*+)((?:[^>=]++|=\s*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^\s>\"'][^\s>]*+)?)*+)(>|\Z)"
+    r"<(/?)([a-zA-Z][^\s/>]*+)((?>(?:[^>=]++|=\s*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^\s>\"'][^\s>]*+)?)*))(>|\Z)"
 )
 _ATTRIBUTE: Final = re.compile(r"[^\s/=\"']+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'>]+))?")
 _FORMATTING: Final = frozenset("b big code em font i nobr s small strike strong tt u".split())

@@ -20,7 +20,7 @@ _GZIP: Final = b"\x1f\x8b"
 _URL_LINE: Final = re.compile(r"https?://\S+")
 _HTML: Final = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s*(?:html|>)|html|head|body)", re.IGNORECASE | re.DOTALL)
 _ROOT: Final = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?>\s|<!--.*?-->|<\?.*?\?>|<!doctype[^>]*>)*+<(?:\w+:)?(?:urlset|sitemapindex|rss|feed|rdf)[\s>]",
+    rb"(?:\xef\xbb\xbf)?(?>(?>\s|<!--.*?-->|<\?.*?\?>|<!doctype[^>]*>)*)<(?:\w+:)?(?:urlset|sitemapindex|rss|feed|rdf)[\s>]",
     re.IGNORECASE | re.DOTALL,
 )
 _HEAD_BYTES: Final = 4096  # in which the root element must begin

@@ -29,9 +29,10 @@ _AROUND: Final = re.compile(rf"AROUND\((\d{{1,9}})\)(?=[{_GAP})]|$)", re.ASCII)
 _RESERVED: Final = rf"(?:OR|AND|NOT)(?:[{_GAP})]|$)"
 _BINARY: Final = rf"(?:OR|AND)(?:[{_GAP})]|$)|AROUND\("
 _PLAIN_RUN: Final = re.compile(
-    rf"(?:(?!{_RESERVED})[^{_GAP}(){_QUOTES}:*^~+\-][^{_GAP}(){_QUOTES}:*^~]*+[{_GAP}]++(?!{_BINARY}))++"
+    rf"(?>(?:(?!{_RESERVED})[^{_GAP}(){_QUOTES}:*^~+\-][^{_GAP}(){_QUOTES}:*^~]*+[{_GAP}]++(?!{_BINARY}))+)"
 )
-"""Words that hold no operator character and no operand of a connector: most of every natural question."""
+"""Words that hold no operator character and no operand of a connector: most of every natural question. Atomic, for
+`(?:...)++` ends in the middle of a word before Python 3.11.5 (gh-106052)."""
 _EYES: Final = re.compile("[:;=][-'^o]?")
 _CONNECTORS: Final[dict[str, LexemeKind]] = {"OR": "or", "AND": "and", "NOT": "not"}
 _TEXT_BRACKET: Final = -1
