@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,7 +89,7 @@ CHECKS: Final = [
 ]
 METHODS: Final = ("get", "put", "post", "delete")
 
-DOCUMENT: Final[dict[str, Any]] = create_app(Settings(data=Path("unused"))).openapi()
+DOCUMENT: Final[dict[str, Any]] = create_app(Settings(data=Path(tempfile.mkdtemp()))).openapi()
 IDS: Final = ["python-0", "blog-1", "nowhere"]
 KNOWN: Final[dict[str, Any]] = {
     "collection": {"enum": ["default", "nowhere"]},
