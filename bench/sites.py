@@ -165,7 +165,9 @@ def core_sites(data: Path, cache: Path) -> Web:
             zstandard.ZstdDecompressor().stream_reader(file) as plain,
             tarfile.open(fileobj=plain, mode="r|") as archive,
         ):
-            archive.extractall(scratch, filter="data")
+            if hasattr(tarfile, "data_filter"):  # not before Python 3.11.4
+                archive.extraction_filter = tarfile.data_filter
+            archive.extractall(scratch)
         for page in scratch.rglob("*"):
             if page.is_file():
                 moment = EPOCH + zlib.crc32(page.relative_to(scratch).as_posix().encode()) % YEAR_S
