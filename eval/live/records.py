@@ -19,7 +19,7 @@ import orjson
 
 from eval.errors import RunError
 from eval.sessions.calls import Call, Trajectory
-from eval.sessions.trajectories import SPECIFICATION
+from eval.sessions.trajectories import SPECIFICATION, check_same
 
 JOURNAL: Final = ".journal"
 
@@ -124,11 +124,7 @@ def _read(path: Path, specification: Mapping[str, Any], *, torn: bool) -> list[R
         found = [_record(orjson.loads(row)) for row in rows[1:]]
     except (orjson.JSONDecodeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error!r}", hint="remove it; it is made again") from None
-    if kept != specification:
-        changed = sorted(key for key in {*kept, *specification} if kept.get(key) != specification.get(key))
-        raise RunError(
-            f"{path} was made with another {', '.join(changed)}", hint="give another --out, or remove this folder"
-        )
+    check_same(path, kept, specification)
     return found
 
 

@@ -111,12 +111,17 @@ def read(path: Path, specification: Mapping[str, Any]) -> list[Trajectory]:
     wanted = {**specification, "format": FORMAT}
     if ASKED_FOR in wanted:
         kept.setdefault(ASKED_FOR, wanted[ASKED_FOR])
+    check_same(path, kept, wanted)
+    return found
+
+
+def check_same(path: Path, kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """RunError for a file that was made with another specification than is wanted, which names what differs."""
     if kept != wanted:
         changed = sorted(key for key in {*kept, *wanted} if kept.get(key) != wanted.get(key))
         raise RunError(
             f"{path} was made with another {', '.join(changed)}", hint="give another --out, or remove this folder"
         )
-    return found
 
 
 def _trajectory(row: Mapping[str, Any]) -> Trajectory:
